@@ -1,0 +1,81 @@
+"""The immutable configuration that one request sees.
+
+Made by config/ from YAML, replaced as a whole at a reload. A request takes `Live.snapshot` once and keeps it, so it never sees half of a change.
+What only a restart can change (listeners, stores, workers) is not in here but in `config.model`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.core.cookies import CookieShape
+from gateway.core.forwarded import Trust
+from gateway.core.headers import IdentityHeaders
+from gateway.core.places import Places
+from gateway.core.routes import RouteTable
+from gateway.core.session import Life
+from gateway.crypto.keys import KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    url: int = 8192
+    headers: int = 65536
+    header_timeout: float = 10.0
+    body_idle: float = 60.0
+    keepalive: float = 75.0
+    connections: int = 10000
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleLimits:
+    """How fast logins may be tried: `per_ip` attempts in `per_ip_window` seconds; from `delay_after` failures of an account on, a delay of 2ⁿ seconds up
+    to `max_delay`; after `stop_after` failures in a row no more until a reset."""
+
+    per_ip: int = 20
+    per_ip_window: float = 60.0
+    delay_after: int = 5
+    max_delay: float = 900.0
+    stop_after: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The operator's mark on pages: a title, a logo (its bytes and media type), an accent colour `#rrggbb`, footer links (text, URL)."""
+
+    title: str | None = None
+    logo: bytes | None = None
+    logo_type: str = "image/svg+xml"
+    accent: str | None = None
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """See each part. `identity` is the global block: what own answers and `/check` use where no route says otherwise."""
+
+    places: Places
+    routes: RouteTable
+    trust: Trust
+    keys: KeyRing
+    cookie: CookieShape
+    life: Life = Life()
+    limits: Limits = Limits()
+    throttle: ThrottleLimits = ThrottleLimits()
+    identity: IdentityHeaders = field(default_factory=IdentityHeaders)
+    mark: Mark = Mark()
+    max_sessions_per_user: int = 100
+    exclusive_login: bool = False
+    own_cookies: frozenset[bytes] = frozenset()
+    """Names that are cut out of what upstreams get and may set: session, form and language cookies, every variant."""
+
+
+class Live:
+    """Holds the snapshot that new requests take. The only mutable part of the configuration."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot

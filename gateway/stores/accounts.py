@@ -1,0 +1,91 @@
+"""Accounts and what their sessions must feel: the protocol over SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.core.identity import Identity, State
+
+
+class AddressTaken(Exception):
+    """An account with this e-mail address (without regard to case) exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of `users`. Times are seconds since 1970; `password_hash` is None when no password is set."""
+
+    identity: Identity
+    password_hash: str | None = field(repr=False)
+    epoch: int
+    created: float
+    last_login: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEffect:
+    """A row of `session_effects`: sessions of `user_id` below `end_below` end, others below `epoch` get the identity as it is now."""
+
+    user_id: str
+    epoch: int
+    end_below: int
+
+
+class AccountStore(Protocol):
+    """Every change that sessions must feel raises the user's epoch and writes the effect in the same transaction; it returns the effect."""
+
+    async def find(self, email: str) -> Account | None:
+        """By canonical address, without regard to case."""
+
+    async def get(self, user_id: str) -> Account | None:
+        """By id."""
+
+    async def epoch(self, user_id: str) -> int | None:
+        """The epoch as it is now; None when the account is gone."""
+
+    async def add(self, account: Account) -> None:
+        """Raises AddressTaken."""
+
+    async def list(self, *, limit: int = 1000, after: str | None = None) -> Sequence[Account]:
+        """In the order of addresses, after the address `after`."""
+
+    async def set_state(self, user_id: str, state: State) -> SessionEffect | None:
+        """None when there is no such account. Disabling also ends the sessions."""
+
+    async def set_groups(self, user_id: str, groups: tuple[str, ...]) -> SessionEffect | None:
+        """None when there is no such account."""
+
+    async def set_password(self, user_id: str, password_hash: str) -> SessionEffect | None:
+        """Also ends the sessions."""
+
+    async def rehash(self, user_id: str, old: str, new: str) -> None:
+        """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""
+
+    async def delete(self, user_id: str) -> SessionEffect | None:
+        """Also ends the sessions."""
+
+    async def end_sessions(self, user_id: str) -> SessionEffect | None:
+        """Raise epoch and `end_below`: every session of the user ends."""
+
+    async def end_all_sessions(self) -> int:
+        """The same for every account, in one transaction; how many accounts there are."""
+
+    async def record_login(self, user_id: str, now: float) -> None:
+        """Set the last login."""
+
+    async def strongest_hashes(self) -> Sequence[str]:
+        """One example hash for every scheme and set of parameters in the table: what a refusal's time is padded to."""
+
+    async def effects(self) -> Sequence[SessionEffect]:
+        """The effects that have not been applied yet."""
+
+    async def effect_applied(self, effect: SessionEffect) -> None:
+        """Delete the row if its epoch is still the effect's."""
+
+    async def ping(self) -> None:
+        """Raises StoreAway unless the database answers."""
+
+    async def close(self) -> None:
+        """Give connections back."""

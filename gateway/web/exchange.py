@@ -1,0 +1,22 @@
+"""One request and its answer, as the access line and the metrics will tell it. Filled in along the way, read once at the end."""
+
+from __future__ import annotations
+
+from gateway.core.facts import Facts
+
+
+class Exchange:
+    """`started` is monotonic seconds; `upstream` the seconds until the head of the upstream's answer, None when none was asked; `sent` counts body bytes."""
+
+    __slots__ = ("facts", "peer", "request_id", "route", "sent", "started", "status", "upstream", "user_id")
+
+    def __init__(self, request_id: str, started: float, peer: str | None) -> None:
+        self.request_id = request_id
+        self.started = started
+        self.peer = peer
+        self.facts: Facts | None = None
+        self.route = "-"
+        self.user_id: str | None = None
+        self.status = 0
+        self.sent = 0
+        self.upstream: float | None = None
