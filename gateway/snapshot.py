@@ -31,8 +31,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleLimits:
-    """How fast logins may be tried: `per_ip` attempts in `per_ip_window` seconds; from `delay_after` failures of an account on, a delay of 2ⁿ seconds up
-    to `max_delay`; after `stop_after` failures in a row no more until a reset."""
+    """How fast logins may be tried: `per_ip` attempts in `per_ip_window` seconds; from `delay_after` failures of an account on, a delay of 2ⁿ
+    seconds up to `max_delay`; after `stop_after` failures in a row no more until a reset."""
 
     per_ip: int = 20
     per_ip_window: float = 60.0

@@ -1,7 +1,7 @@
 """The answer: a decision in the words that a surface understands (DESIGN 1.6). Pure; carrying it out is web's work.
 
-nginx's auth_request knows only 2xx, 401 and 403 and makes a 500 of the rest, so its answers are bent to these; a store that is away stays 503 everywhere,
-because a 401 would look like a logout.
+nginx's auth_request knows only 2xx, 401 and 403 and makes a 500 of the rest, so its answers are bent to these; a store that is away stays 503
+everywhere, because a 401 would look like a logout.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Problem(Enum):
     MALFORMED = "malformed"
     LOGIN_REQUIRED = "login_required"
     NOT_SENT = "not_sent"
+    WRONG_LOGIN = "wrong_login"
+    UNVERIFIED = "unverified"
     REFUSED = "refused"
     FORM_REFUSED = "form_refused"
     NOT_FOUND = "not_found"

@@ -1,7 +1,8 @@
 """Set-Cookie lines of our own cookies.
 
-Name, Secure and SameSite are decided once, from `public_url` and the domain, never from a request. The order of the attributes is fixed, because known
-clients read it by position: Path, Max-Age, HttpOnly, SameSite, then Secure and Domain (RFC 6265bis section 4.1; `__Host-` and `__Secure-`: 4.1.3).
+Name, Secure and SameSite are decided once, from `public_url` and the domain, never from a request. The order of the attributes is fixed, because
+known clients read it by position: Path, Max-Age, HttpOnly, SameSite, then Secure and Domain (RFC 6265bis section 4.1; `__Host-` and `__Secure-`:
+4.1.3).
 """
 
 from __future__ import annotations

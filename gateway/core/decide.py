@@ -1,7 +1,8 @@
 """The decision: what happens with a request, given its facts, its route and who asks. One pure function.
 
-It runs in two steps, so that public routes read no store: `select` finds the rule that speaks, `Selected.needs_session` says whether anybody has to be
-looked up, `decide` says what follows. Nothing unclear is ever allowed: different readings of one path that do not select the same rule are malformed.
+It runs in two steps, so that public routes read no store: `select` finds the rule that speaks, `Selected.needs_session` says whether anybody has to
+be looked up, `decide` says what follows. Nothing unclear is ever allowed: different readings of one path that do not select the same rule are
+malformed.
 """
 
 from __future__ import annotations

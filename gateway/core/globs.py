@@ -20,9 +20,7 @@ class Glob:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        parts = []
-        for token in _split(self.text):
-            parts.append(_WORDS.get(token) or re.escape(token))
+        parts = [_WORDS.get(token) or re.escape(token) for token in _split(self.text)]
         object.__setattr__(self, "_pattern", re.compile("".join(parts), re.DOTALL))
 
     def matches(self, text: str) -> bool:

@@ -1,9 +1,9 @@
 """Header hygiene: what may pass between client, gateway and upstream. All of it, for both directions, in this one file.
 
 Strip, then inject. Stripping comes first so that a client's `Connection: X-User-Id` cannot take away what we set afterwards (proxying.md H3;
-CVE-2021-32813, CVE-2024-45410, GHSA-w9mr-28mw-j8hg). Names are compared *folded*: lower case, and `_` and `.` read as `-`, because CGI, WSGI, PHP and
-FastCGI upstreams cannot tell `X_User_Id` from `X-User-Id` (CVE-2025-64484, CVE-2026-52845, CVE-2026-39858). What is stripped is derived from what we may
-emit, so the two cannot drift apart. Everything is bytes: values pass unchanged, 0x80–0xFF included (RFC 9110 section 5.5).
+CVE-2021-32813, CVE-2024-45410, GHSA-w9mr-28mw-j8hg). Names are compared *folded*: lower case, and `_` and `.` read as `-`, because CGI, WSGI, PHP
+and FastCGI upstreams cannot tell `X_User_Id` from `X-User-Id` (CVE-2025-64484, CVE-2026-52845, CVE-2026-39858). What is stripped is derived from
+what we may emit, so the two cannot drift apart. Everything is bytes: values pass unchanged, 0x80–0xFF included (RFC 9110 section 5.5).
 """
 
 from __future__ import annotations

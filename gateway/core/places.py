@@ -1,7 +1,7 @@
 """Where things are: the gateway's own URLs, where to ask for login, and where `next` may lead.
 
-Links never come from a Host header but from `public_url` or from a host that the configuration names (CVE-2024-21498). `next` is judged when it comes in
-and again when it is used (CVE-2024-21497, corpus R of advisories.md); what is not clearly ours is dropped in favour of `/`, not repaired.
+Links never come from a Host header but from `public_url` or from a host that the configuration names (CVE-2024-21498). `next` is judged when it
+comes in and again when it is used (CVE-2024-21497, corpus R of advisories.md); what is not clearly ours is dropped in favour of `/`, not repaired.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A session's life: what is kept of it, when it ends, and what a presented secret means.
 
-Pure: time is an argument (seconds since 1970), secrets are hashes here. The session *id* is stable for the session's life; its *secret* is replaced every
-`rotate_every`. While a successor is unconfirmed (nobody has presented it yet) the replaced secret still works and is answered with the successor's
-cookie, so that a lost answer is repaired however late; `rotate_grace` after the successor was first presented, the replaced secret is retired, and
-presenting it is theft. Sources: DESIGN 1.7, OWASP Session Management Cheat Sheet (renewal, absolute timeout), NIST SP 800-63B section 7.
+Pure: time is an argument (seconds since 1970), secrets are hashes here. The session *id* is stable for the session's life; its *secret* is replaced
+every `rotate_every`. While a successor is unconfirmed (nobody has presented it yet) the replaced secret still works and is answered with the
+successor's cookie, so that a lost answer is repaired however late; `rotate_grace` after the successor was first presented, the replaced secret is
+retired, and presenting it is theft. Sources: DESIGN 1.7, OWASP Session Management Cheat Sheet (renewal, absolute timeout), NIST SP 800-63B section
+7.
 """
 
 from __future__ import annotations
@@ -120,9 +121,7 @@ def confirmed(session: Session, now: float) -> Session:
 
 def rotated(session: Session, secret: bytes, cookie: str, now: float) -> Session:
     """`session` with a new secret (its hash) and cookie, the present one becoming the replaced one."""
-    return replace(
-        session, secret=secret, replaced=session.secret, cookie=cookie, rotated=now, confirmed=0.0, last_seen=max(session.last_seen, now)
-    )
+    return replace(session, secret=secret, replaced=session.secret, cookie=cookie, rotated=now, confirmed=0.0, last_seen=max(session.last_seen, now))
 
 
 def refreshed(session: Session, identity: Identity, epoch: int) -> Session:

@@ -103,7 +103,7 @@ def parse_target(text: str) -> Target:
     raw_path, mark, query = text.partition("?")
     asked = query if mark else None
     if _PLAIN.fullmatch(raw_path):
-        return Target(raw_path, asked, raw_path, (), False)
+        return Target(raw_path, asked, raw_path, readings=(), encoded=False)
     if _BAD_ESCAPE.search(raw_path):
         raise Malformed("the address has an incomplete percent-escape")
     decoded = _decode(raw_path)

@@ -1,7 +1,7 @@
 """The key ring: operators' 32-byte secrets as roots of one key per purpose.
 
-HKDF-SHA256 (RFC 5869) separates the purposes, so that what was made for one is worth nothing for another (CVE-2024-47616); the record key is derived once
-more for each session. The first key that seals does; all of them open, so a key is replaced without logging anybody out.
+HKDF-SHA256 (RFC 5869) separates the purposes, so that what was made for one is worth nothing for another (CVE-2024-47616); the record key is
+derived once more for each session. The first key that seals does; all of them open, so a key is replaced without logging anybody out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sealing: AES-256-GCM (NIST SP 800-38D) for the session cookie and for session records.
 
-Cookie: base64url of `version ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`, at most 200 characters; inside are the session's id and its secret, no user
-data. Record: `format ‖ revision (8 bytes) ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`. The header fields, the purpose and the cookie's name or the store's
-key are authenticated with it, so nothing sealed can be moved to another place. What does not open is None, never an exception: it is the client's input.
+Cookie: base64url of `version ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`, at most 200 characters; inside are the session's id and its secret,
+no user data. Record: `format ‖ revision (8 bytes) ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`. The header fields, the purpose and the
+cookie's name or the store's key are authenticated with it, so nothing sealed can be moved to another place. What does not open is None, never an
+exception: it is the client's input.
 """
 
 from __future__ import annotations

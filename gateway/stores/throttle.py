@@ -14,8 +14,9 @@ class ThrottleStore(Protocol):
     async def strike(self, key: str, delay_after: int, max_delay: float, stop_after: int, keep: float, now: float) -> float:
         """Count one failure in advance, in one step, unless a delay is running.
 
-        Returns 0.0 if the attempt may go on (then it is counted, and from the `delay_after`-th on a delay of 2ⁿ seconds, at most `max_delay`, starts at `now`),
-        else the seconds left, and nothing is counted; `inf` after `stop_after` failures in a row. The count is kept for `keep` seconds.
+        Returns 0.0 if the attempt may go on; then it is counted, and from the `delay_after`-th on a delay of 2ⁿ seconds, at most `max_delay`,
+        starts at `now`. Otherwise the seconds left, and nothing is counted; `inf` after `stop_after` failures in a row. The count is kept for
+        `keep` seconds.
         """
 
     async def clear(self, key: str) -> None:

@@ -1,0 +1,1 @@
+"""Use cases: they join rules, keys and stores, and know neither HTTP servers nor drivers. Time comes as a clock given to constructors."""

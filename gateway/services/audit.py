@@ -1,0 +1,71 @@
+"""The audit trail: who did what from where, one JSON object a line.
+
+Events are `subject:action` and all of them stand in `Event`. A session appears as the first 16 hex digits of its id's hash, which opens nothing; no
+line holds a password, cookie, token or an address that somebody merely typed (people type passwords into the wrong field).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+#: Digits of a session's hash by which people name it.
+SESSION_DIGITS = 16
+
+
+class Event(StrEnum):
+    """Everything that is worth remembering."""
+
+    LOGIN_SUCCESS = "login:success"
+    LOGIN_FAILURE = "login:failure"
+    LOGIN_THROTTLED = "login:throttled"
+    SESSION_START = "session:start"
+    SESSION_ROTATE = "session:rotate"
+    SESSION_END = "session:end"
+    SESSION_EXPIRE = "session:expire"
+    SESSION_THEFT = "session:theft"
+    SESSION_REVOKE = "session:revoke"
+    USER_ADD = "user:add"
+    USER_STATE = "user:state"
+    USER_GROUPS = "user:groups"
+    USER_PASSWORD = "user:password"  # noqa: S105 - the name of an event
+    USER_REHASH = "user:rehash"
+    USER_DELETE = "user:delete"
+    CONFIG_RELOAD = "config:reload"
+    CONFIG_REFUSE = "config:refuse"
+    SERVER_START = "server:start"
+    SERVER_STOP = "server:stop"
+
+
+class Audit:
+    """Writes events through `write`, which takes a line without its end and must not fail."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float]) -> None:
+        self._write = write
+        self._clock = clock
+
+    def record(
+        self,
+        event: Event,
+        *,
+        outcome: str = "success",
+        user: str | None = None,
+        email: str | None = None,
+        address: str | None = None,
+        session: str | None = None,
+        **details: str | int | None,
+    ) -> None:
+        """Write one event. `user` is an id, `session` the hex hash of a session's id (shortened here); what is None is left out."""
+        fields: dict[str, str | int | None] = {
+            "time": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds"),
+            "audit": event.value,
+            "outcome": outcome,
+            "user": user,
+            "email": email,
+            "address": address,
+            "session": session[:SESSION_DIGITS] if session else None,
+            **details,
+        }
+        self._write(json.dumps({name: value for name, value in fields.items() if value is not None}, ensure_ascii=True))

@@ -1,0 +1,116 @@
+"""Session records as values: sealing and opening around the store, keys and the per-user index. No rules of life in here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from gateway.core.session import Session, decode, encode
+from gateway.crypto.sealing import open_record, revision_of, seal_record
+from gateway.snapshot import Snapshot
+from gateway.stores.sessions import Conflict, Gone, SessionStore, Swapped
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A session as it was read, and the revision on which a change of it is compared."""
+
+    member: str
+    session: Session
+    revision: bytes
+
+
+class Records:
+    """Opens what is read and seals what is written. `member` is always the hex SHA-256 of a session's id."""
+
+    def __init__(self, store: SessionStore, key_prefix: str) -> None:
+        self._store = store
+        self._prefix = key_prefix
+
+    def key(self, member: str) -> str:
+        """The store's key of a record."""
+        return f"{self._prefix}s:{member}"
+
+    def user_key(self, user_id: str) -> str:
+        """The store's key of a user's index."""
+        return f"{self._prefix}u:{user_id}"
+
+    def opened(self, snapshot: Snapshot, member: str, record: bytes) -> Record | None:
+        """The record, or None when no configured key opens it: a session that nobody can read does not exist."""
+        inside = open_record(snapshot.keys, self.key(member), bytes.fromhex(member), record)
+        if inside is None:
+            return None
+        try:
+            return Record(member, decode(inside), revision_of(record))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    async def read(self, snapshot: Snapshot, member: str) -> Record | None:
+        """The record as it is now."""
+        record = await self._store.get(self.key(member))
+        return None if record is None else self.opened(snapshot, member, record)
+
+    async def read_many(self, snapshot: Snapshot, members: Sequence[str]) -> list[Record | None]:
+        """The records as they are now, in the order of `members`."""
+        if not members:
+            return []
+        records = await self._store.get_many([self.key(member) for member in members])
+        return [None if record is None else self.opened(snapshot, member, record) for member, record in zip(members, records, strict=True)]
+
+    async def create(self, snapshot: Snapshot, member: str, session: Session, now: float) -> None:
+        """Enter the session into its user's index, then write its record."""
+        await self._store.index_add(self.user_key(session.identity.user_id), member, session.absolute_end(snapshot.life), now)
+        await self._store.put(self.key(member), self._sealed(snapshot, member, 1, session), session.ttl(snapshot.life, now))
+
+    async def swap(self, snapshot: Snapshot, record: Record, session: Session, now: float) -> Swapped | Gone | Conflict:
+        """Write `session` over `record` unless somebody else was faster."""
+        revision = int.from_bytes(record.revision, "big") + 1
+        sealed = self._sealed(snapshot, record.member, revision, session)
+        return await self._store.swap(self.key(record.member), record.revision, sealed, session.ttl(snapshot.life, now))
+
+    async def delete(self, member: str, user_id: str | None) -> bool:
+        """Delete the record whatever it holds, and its entry in the index; whether there was one."""
+        deleted = await self._store.delete(self.key(member))
+        if user_id is not None:
+            await self._store.index_remove(self.user_key(user_id), member)
+        return deleted
+
+    async def delete_unchanged(self, record: Record) -> bytes | None:
+        """Delete the record if it is still as it was read; otherwise return it as it is now."""
+        key = self.key(record.member)
+        if await self._store.delete_revision(key, record.revision):
+            await self._store.index_remove(self.user_key(record.session.identity.user_id), record.member)
+            return None
+        return await self._store.get(key)
+
+    async def index(self, user_id: str, now: float) -> list[str]:
+        """The members of a user's index, the oldest end first."""
+        return await self._store.index_members(self.user_key(user_id), now)
+
+    async def of_user(self, snapshot: Snapshot, user_id: str, now: float) -> list[tuple[str, Session]]:
+        """A user's live sessions."""
+        members = await self.index(user_id, now)
+        records = await self.read_many(snapshot, members)
+        return [(record.member, record.session) for record in records if record is not None and record.session.end(snapshot.life) > now]
+
+    async def everything(self, snapshot: Snapshot, now: float) -> AsyncIterator[tuple[str, Session]]:
+        """Every live session, read in batches."""
+        prefix = self.key("")
+        batch: list[str] = []
+        async for key in self._store.scan(prefix):
+            batch.append(key.removeprefix(prefix))
+            if len(batch) == _BATCH:
+                for found in await self._live(snapshot, batch, now):
+                    yield found
+                batch = []
+        for found in await self._live(snapshot, batch, now):
+            yield found
+
+    async def _live(self, snapshot: Snapshot, members: list[str], now: float) -> list[tuple[str, Session]]:
+        records = await self.read_many(snapshot, members)
+        return [(record.member, record.session) for record in records if record is not None and record.session.end(snapshot.life) > now]
+
+    def _sealed(self, snapshot: Snapshot, member: str, revision: int, session: Session) -> bytes:
+        return seal_record(snapshot.keys, self.key(member), bytes.fromhex(member), revision, encode(session))
