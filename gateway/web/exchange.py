@@ -6,7 +6,8 @@ from gateway.core.facts import Facts
 
 
 class Exchange:
-    """`started` is monotonic seconds; `upstream` the seconds until the head of the upstream's answer, None when none was asked; `sent` counts body bytes."""
+    """`started` is monotonic seconds; `upstream` the seconds until the head of the upstream's answer, None when none was asked; `sent` counts bytes
+    of the body."""
 
     __slots__ = ("facts", "peer", "request_id", "route", "sent", "started", "status", "upstream", "user_id")
 

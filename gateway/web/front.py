@@ -1,0 +1,118 @@
+"""The front: the one handler behind every listener.
+
+It makes facts, sends own paths to the pages and the rest through the gatekeeper to the proxy, and writes one access line per request. No
+middleware, no router: a proxied request passes through these few functions only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from gateway.core.answer import Answer, Fail, Pass, Problem, Redirect
+from gateway.core.facts import Facts, Surface
+from gateway.core.urls import Malformed
+from gateway.crypto.tokens import new_request_id
+from gateway.services.gatekeeper import Admission, Gatekeeper
+from gateway.snapshot import Live, Snapshot
+from gateway.telemetry.access import AccessLog
+from gateway.telemetry.metrics import Metrics
+from gateway.web.exchange import Exchange
+from gateway.web.pages.handler import Pages
+from gateway.web.pages.problems import Problems
+from gateway.web.proxy.handler import Proxy
+from gateway.web.request import read_facts
+
+log = logging.getLogger("gateway.front")
+
+
+class Front:
+    """Constructed once; `handle` is what aiohttp calls. `monotonic` is in seconds."""
+
+    def __init__(
+        self,
+        live: Live,
+        gatekeeper: Gatekeeper,
+        proxy: Proxy,
+        pages: Pages,
+        problems: Problems,
+        access_log: AccessLog,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._live = live
+        self._gatekeeper = gatekeeper
+        self._proxy = proxy
+        self._pages = pages
+        self._problems = problems
+        self._access_log = access_log
+        self._metrics = metrics
+        self._monotonic = monotonic
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        snapshot = self._live.snapshot
+        exchange = Exchange(new_request_id(), self._monotonic(), request.remote or None)
+        try:
+            response = await self._answer(request, snapshot, exchange)
+            exchange.status = response.status
+            return response
+        except asyncio.CancelledError:
+            exchange.status = exchange.status or 499  # the client left, nginx's number for it
+            raise
+        except Exception:
+            log.exception("request %s failed", exchange.request_id)
+            exchange.status = 500
+            return self._problems.answer(Fail(500, Problem.INTERNAL), exchange.facts, snapshot, exchange.request_id, close=True)
+        finally:
+            duration = self._monotonic() - exchange.started
+            self._access_log.line(exchange, request.method, request.path_qs, duration)
+            self._metrics.request(exchange.route, exchange.status, duration)
+
+    async def _answer(self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
+        try:
+            facts = read_facts(
+                request.method,
+                request._message.path,  # the target as it was sent: every public attribute has been through a URL parser
+                request.raw_headers,
+                exchange.peer,
+                request.scheme,
+                snapshot,
+            )
+        except Malformed as error:
+            return self._problems.answer(Fail(400, Problem.MALFORMED, str(error)), None, snapshot, exchange.request_id)
+        exchange.facts = facts
+        own = snapshot.places.own(facts.path)
+        if own is not None:
+            if facts.encoded:
+                return self._problems.answer(Fail(400, Problem.MALFORMED), facts, snapshot, exchange.request_id)
+            return await self._pages.handle(request, own, facts, snapshot, exchange)
+        admission = await self._gatekeeper.admit(snapshot, facts, Surface.PROXY)
+        if admission.route is not None:
+            exchange.route = admission.route.name
+        if admission.found is not None:
+            exchange.user_id = admission.found.session.identity.user_id
+        return await self._carry_out(request, snapshot, exchange, facts, admission)
+
+    async def _carry_out(
+        self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange, facts: Facts, admission: Admission
+    ) -> web.StreamResponse:
+        if isinstance(admission.answer, Pass):
+            return await self._proxy.handle(request, admission, snapshot, exchange)
+        response = self._said(admission.answer, facts, snapshot, exchange)
+        if admission.set_cookie is not None:
+            response.headers.add("Set-Cookie", admission.set_cookie)
+        return response
+
+    def _said(self, answer: Answer, facts: Facts, snapshot: Snapshot, exchange: Exchange) -> web.Response:
+        match answer:
+            case Redirect(location=location):
+                headers = {"Location": location, "Cache-Control": "no-store", "Vary": "Cookie", "X-Request-Id": exchange.request_id}
+                return web.Response(status=303, headers=headers)
+            case Fail() as fail:
+                return self._problems.answer(fail, facts, snapshot, exchange.request_id)
+            case Pass():
+                raise AssertionError("a request that passes is the proxy's")
