@@ -1,0 +1,59 @@
+# Every target does its own set-up: nothing has to be installed by hand but make and Python 3.11 or newer.
+# `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench format lock venv venv-dev test-packages clean
+
+PY := .venv/bin/python
+BIN := .venv/bin
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: venv ## start the gateway with a demo application and an administrator, on http://localhost:8080
+	@exec $(BIN)/gateway demo $(ARGS)
+
+test: venv-dev test-packages ## everything that must hold: format, lint, types, layers, all tests
+	$(MAKE) --no-print-directory static
+	$(BIN)/pytest $(ARGS)
+
+check: venv-dev ## the fast loop: format, lint, types, layers, unit tests
+	$(MAKE) --no-print-directory static
+	$(BIN)/pytest -q tests/unit tests/project $(ARGS)
+
+.PHONY: static
+static:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv-dev ## requests a second and p99, beside nginx on the same core
+	$(PY) -m bench $(ARGS)
+
+format: venv-dev ## format the code and mend what the linter can mend by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--strip-extras --allow-unsafe
+
+lock: venv-dev ## renew the locked requirements (ARGS=--upgrade takes the newest versions)
+	$(COMPILE) $(ARGS) -o requirements-build.txt requirements-build.in
+	$(COMPILE) $(ARGS) -o requirements.txt pyproject.toml
+	$(COMPILE) $(ARGS) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+
+venv:
+	@scripts/make-venv run
+
+venv-dev:
+	@scripts/make-venv dev
+
+test-packages:
+	@scripts/install-test-packages >/dev/null
+
+clean: ## remove what the targets made here, the demo's ./var aside
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
