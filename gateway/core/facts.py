@@ -55,6 +55,10 @@ class Facts(NamedTuple):
     referer: str | None
     user_agent: str
 
+    def __repr__(self) -> str:
+        """Short, and without cookies, query and referrer, which may hold secrets."""
+        return f"Facts({self.method} {self.scheme}://{self.host}:{self.port}{self.raw_path} from {self.client})"
+
     @property
     def target(self) -> str:
         """Path and query as sent."""

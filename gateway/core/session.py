@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -49,9 +49,9 @@ class Session:
     last_seen: float
     rotated: float
     confirmed: float
-    secret: bytes
-    replaced: bytes
-    cookie: str
+    secret: bytes = field(repr=False)
+    replaced: bytes = field(repr=False)
+    cookie: str = field(repr=False)
     address: str
     user_agent: str
     remember: bool
