@@ -1,0 +1,200 @@
+"""Metrics for Prometheus, in a registry of their own.
+
+On the hot path a metric is an addition to a plain number; Prometheus's objects, with their locks and label look-ups, are made only when somebody
+asks (`Collected.collect`). Every label value exists from the start, so that a dashboard sees zero and not nothing: routes are announced by
+`expect_routes`, the rest are enumerations. Labels never hold what a client can choose: a path or a host would let anybody fill the memory (CVE-2022-21698).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+#: Upper bounds of the duration histogram, in seconds; few, because each costs a time series per route.
+BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0)
+CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+#: The route label of requests that no route took: own pages, unknown hosts, malformed requests.
+NO_ROUTE: Final = "-"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class UpstreamError(StrEnum):
+    """Why an upstream gave no answer."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+
+
+class SessionEvent(StrEnum):
+    """What happened to sessions."""
+
+    STARTED = "started"
+    ENDED = "ended"
+    ROTATED = "rotated"
+    THEFT = "theft"
+
+
+class LoginOutcome(StrEnum):
+    """How an attempt to log in ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    THROTTLED = "throttled"
+
+
+class Kept(StrEnum):
+    """The stores that can be away."""
+
+    SESSIONS = "sessions"
+    DATABASE = "database"
+
+
+class Reload(StrEnum):
+    """What became of a new configuration."""
+
+    LOADED = "loaded"
+    REFUSED = "refused"
+
+
+_Label = TypeVar("_Label", bound=StrEnum)
+
+
+class _Served:
+    """Requests of one route: how many by status class, and how long they took."""
+
+    __slots__ = ("buckets", "classes", "seconds")
+
+    def __init__(self) -> None:
+        self.classes = [0] * len(CLASSES)
+        self.buckets = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+
+
+class Metrics:
+    """All metrics of one process."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._version = version
+        self._served: dict[str, _Served] = {NO_ROUTE: _Served()}
+        self._upstream_errors: dict[tuple[str, UpstreamError], int] = {}
+        self._sessions = dict.fromkeys(SessionEvent, 0)
+        self._logins = dict.fromkeys(LoginOutcome, 0)
+        self._store_errors = dict.fromkeys(Kept, 0)
+        self._reloads = dict.fromkeys(Reload, 0)
+        self._refused_connections = 0
+        self._connections: Callable[[], int] = int
+        self._tunnels: Callable[[], int] = int
+        self.expect_routes([NO_ROUTE])
+        self.registry.register(Collected(self._families))
+        ProcessCollector(registry=self.registry)
+
+    def expect_routes(self, names: Iterable[str]) -> None:
+        """Make the series of these routes; those of routes that are gone stay, since a counter must not vanish."""
+        for name in names:
+            self._served.setdefault(name, _Served())
+            for error in UpstreamError:
+                self._upstream_errors.setdefault((name, error), 0)
+
+    def watch_open(self, connections: Callable[[], int], tunnels: Callable[[], int]) -> None:
+        """Where to read how many connections and tunnels are open."""
+        self._connections = connections
+        self._tunnels = tunnels
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """One request was answered."""
+        served = self._served.get(route)
+        if served is None:
+            self.expect_routes([route])
+            served = self._served[route]
+        served.classes[min(max(status // 100, 1), 5) - 1] += 1
+        served.buckets[bisect_left(BUCKETS, seconds)] += 1
+        served.seconds += seconds
+
+    def upstream_error(self, route: str, error: UpstreamError) -> None:
+        """An upstream gave no answer, and the client got 502 or 504."""
+        key = (route, error)
+        self._upstream_errors[key] = self._upstream_errors.get(key, 0) + 1
+
+    def session(self, event: SessionEvent) -> None:
+        """Something happened to a session."""
+        self._sessions[event] += 1
+
+    def login(self, outcome: LoginOutcome) -> None:
+        """Somebody tried to log in."""
+        self._logins[outcome] += 1
+
+    def store_error(self, kept: Kept) -> None:
+        """A store did not answer."""
+        self._store_errors[kept] += 1
+
+    def reload(self, outcome: Reload) -> None:
+        """A new configuration was read."""
+        self._reloads[outcome] += 1
+
+    def connection_refused(self) -> None:
+        """A connection beyond `server.limits.connections` was turned away."""
+        self._refused_connections += 1
+
+    def render(self) -> bytes:
+        """Everything, in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+    def _families(self) -> Iterator[Metric]:
+        yield from self._request_families()
+        yield _counter("gateway_sessions", "What happened to sessions.", "event", self._sessions)
+        yield _counter("gateway_logins", "Attempts to log in.", "outcome", self._logins)
+        yield _counter("gateway_store_errors", "Calls that a store did not answer.", "store", self._store_errors)
+        yield _counter("gateway_config_reloads", "Configurations read while running.", "outcome", self._reloads)
+        yield CounterMetricFamily("gateway_connections_refused", "Connections beyond the limit.", value=self._refused_connections)
+        yield GaugeMetricFamily("gateway_connections_open", "Open client connections.", value=self._connections())
+        yield GaugeMetricFamily("gateway_tunnels_open", "Open WebSocket tunnels.", value=self._tunnels())
+        info = GaugeMetricFamily("gateway_build_info", "The version that runs.", labels=["version"])
+        info.add_metric([self._version], 1)
+        yield info
+
+    def _request_families(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=["route", "status"])
+        durations = HistogramMetricFamily("gateway_request_duration_seconds", "From the request's head to the end of its answer.", labels=["route"])
+        for route, served in self._served.items():
+            for status, count in zip(CLASSES, served.classes, strict=True):
+                requests.add_metric([route, status], count)
+            durations.add_metric([route], _cumulative(served.buckets), served.seconds)
+        yield requests
+        yield durations
+        errors = CounterMetricFamily("gateway_upstream_errors", "Requests that an upstream did not answer.", labels=["route", "kind"])
+        for (route, error), count in self._upstream_errors.items():
+            errors.add_metric([route, error.value], count)
+        yield errors
+
+
+class Collected:
+    """A collector in Prometheus's sense: asks for the families when it is read."""
+
+    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """The families as they are now."""
+        return self._families()
+
+
+def _counter(name: str, about: str, label: str, counts: Mapping[_Label, int]) -> Metric:
+    family = CounterMetricFamily(name, about, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:
+    total = 0
+    pairs: list[tuple[str, float]] = []
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), buckets, strict=True):
+        total += count
+        pairs.append((bound, float(total)))
+    return pairs
