@@ -1,0 +1,146 @@
+"""The connection to Redis, and the one place where its errors become StoreAway.
+
+- Every command has one deadline for all of it: waiting for a place, connecting, TLS, logging in, sending, the answer. Nothing is tried again.
+- RESP2: it spares the HELLO of every new connection and has no pushed messages that could stand between a command and its reply. (Client tracking
+  needs RESP3 and brings its own connections.) No CLIENT SETINFO, no maintenance handshake: an ACL user needs only the commands of the stores.
+- A command that is cancelled closes its connection, so no later command can read its reply (CVE-2023-28858, CVE-2023-28859). This holds because
+  redis-py closes on every BaseException between sending and reading, and because its own timeout stays off: `wait_for`, which it is made of, can lose
+  a cancellation on Python 3.11.
+- No secret in a text: StoreAway names the place without user and password, and the kind of an error reply but not its words, which may quote a
+  command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 - Redis's own, which is no OSError
+    DataError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from gateway.stores import StoreAway
+
+#: Connections of one process. More would only queue in Redis, which has one thread; fewer would queue here.
+MOST_CONNECTIONS = 64
+
+#: Options that a URL may carry besides the database number. Others would undo the promises above.
+_URL_OPTIONS = frozenset(
+    {"db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname", "ssl_cert_reqs", "ssl_min_version"}
+)
+
+
+class Client(Redis):
+    """redis-py's client with a deadline in seconds on every command, a queue for its connections, and errors as StoreAway.
+
+    NoScriptError passes, because `Script` answers it; DataError does, because it is a mistake of the caller.
+    """
+
+    def __init__(self, pool: ConnectionPool, place: str, timeout: float) -> None:
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True
+        self._place = place
+        self._timeout = timeout
+        self._turns = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    def __repr__(self) -> str:
+        return f"Client({self._place!r})"
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """The answer. Raises StoreAway within the timeout."""
+        try:
+            async with asyncio.timeout(self._timeout), self._turns:
+                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        except (NoScriptError, DataError):
+            raise
+        except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
+            raise StoreAway(f"{self._place}: {_cause(error)}") from None
+
+
+class Script:
+    """A Lua script, sent as a whole only where the server does not have it: at first, and after a restart or a fail-over."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Client, key: str, *values: str | bytes | int | float) -> Any:
+        """What the script returns. It may touch `key` only, so that a cluster knows where it runs."""
+        try:
+            return await client.execute_command("EVALSHA", self.sha, 1, key, *values)
+        except NoScriptError:
+            return await client.execute_command("EVAL", self.text, 1, key, *values)
+
+
+def open_redis(url: str, password: str | None = None, *, timeout: float = 0.5) -> Client:
+    """A client of the server at `url`; connects with the first command. `timeout` in seconds, for a whole command.
+
+    `redis://[user@]host:port/db`, `rediss://…?ssl_ca_certs=file`, `unix://[user@]/path?db=0`. `password` wins over one in the URL.
+    Raises ValueError for a URL that is not one of these; its text quotes nothing but the name of an option.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("a Redis URL begins with redis://, rediss:// or unix://")
+    unknown = sorted(parse_qs(parts.query, keep_blank_values=True).keys() - _URL_OPTIONS)
+    if unknown:
+        raise ValueError(f"not an option of a Redis URL: {', '.join(unknown)}")
+    if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
+        raise ValueError("the path of a Redis URL is the number of a database")
+    pool = ConnectionPool.from_url(
+        url,
+        max_connections=MOST_CONNECTIONS,
+        protocol=2,
+        decode_responses=False,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        socket_timeout=None,
+        socket_connect_timeout=timeout,
+        driver_info=None,
+    )
+    if password is not None:
+        pool.connection_kwargs["password"] = password
+    return Client(pool, place_of(url), timeout)
+
+
+def place_of(url: str) -> str:
+    """The URL without user, password and options: what may be shown."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+_REPLIES = (
+    (AuthenticationError, "it refuses the user or the password"),
+    (NoPermissionError, "the user may not do this (ACL)"),
+    (BusyLoadingError, "it is loading its data"),
+    (ReadOnlyError, "it is a read-only replica"),
+    (OutOfMemoryError, "it is out of memory"),
+)
+
+
+def _cause(error: Exception) -> str:
+    for kind, text in _REPLIES:
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, (TimeoutError, RedisTimeoutError)):
+        return "no answer in time"
+    if isinstance(error, ResponseError):
+        code = str(error).partition(" ")[0]
+        return f"it answered with the error {code if code.isalpha() and code.isupper() else 'ERR'}"
+    if isinstance(error, (ConnectionError, OSError)):
+        return f"no connection ({error})"
+    return f"it answered what is not Redis ({type(error).__name__})"
