@@ -13,7 +13,8 @@ from enum import Enum
 from gateway.core.access import Effect, Rule, first_about
 from gateway.core.facts import Facts
 from gateway.core.identity import Identity, State
-from gateway.core.routes import Route, RouteTable
+from gateway.core.places import Places
+from gateway.core.routes import Route
 
 
 class Reason(Enum):
@@ -97,15 +98,15 @@ class Selected:
         return self.rule is not None and self.rule.effect not in (Effect.PUBLIC, Effect.DENY)
 
 
-def select(facts: Facts, routes: RouteTable) -> Selected | UnknownHost | NoRoute | Malformed:
+def select(facts: Facts, places: Places) -> Selected | UnknownHost | NoRoute | Malformed:
     """The route and rule that speak for `facts`."""
-    found = _find(facts, routes, facts.path)
+    found = _find(facts, places, facts.path)
     if not isinstance(found, Selected):
         return found
     if facts.encoded and found.route.encoded_paths == "reject":
         return Malformed("the address is written in a way that applications read differently")
     for reading in facts.readings:
-        other = _find(facts, routes, reading)
+        other = _find(facts, places, reading)
         if not isinstance(other, Selected) or other.route is not found.route or other.rule is not found.rule:
             return Malformed("the address can be read in two ways that have different rules")
     return found
@@ -164,9 +165,9 @@ def _refuse_upgrade(facts: Facts, route: Route, rule: Rule) -> Refuse | None:
     return None if facts.origin.lower() == own else Refuse(Reason.ORIGIN, rule)
 
 
-def _find(facts: Facts, routes: RouteTable, path: str) -> Selected | UnknownHost | NoRoute:
-    route = routes.find(facts.host, path)
+def _find(facts: Facts, places: Places, path: str) -> Selected | UnknownHost | NoRoute:
+    route = places.routes.find(facts.host, path)
     if route is None:
-        return NoRoute() if routes.knows(facts.host) else UnknownHost()
+        return NoRoute() if places.knows(facts.host) else UnknownHost()
     index = first_about(route.rules, facts, path)
     return Selected(route, None if index is None else route.rules[index], -1 if index is None else index)

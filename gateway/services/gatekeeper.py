@@ -44,7 +44,7 @@ class Gatekeeper:
 
     async def admit(self, snapshot: Snapshot, facts: Facts, surface: Surface) -> Admission:
         """What happens with `facts` on `surface`. Never raises for anything that a client can send."""
-        selected = select(facts, snapshot.routes)
+        selected = select(facts, snapshot.places)
         if not isinstance(selected, Selected):
             return Admission(facts, selected, answer(selected, facts, surface, snapshot.places))
         route = selected.route

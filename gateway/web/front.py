@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from gateway.core.answer import Answer, Fail, Pass, Problem, Redirect
+from gateway.core.decide import NoRoute
 from gateway.core.facts import Facts, Surface
 from gateway.core.urls import Malformed
 from gateway.crypto.tokens import new_request_id
@@ -69,7 +70,7 @@ class Front:
             return self._problems.answer(Fail(500, Problem.INTERNAL), exchange.facts, snapshot, exchange.request_id, close=True)
         finally:
             duration = self._monotonic() - exchange.started
-            self._access_log.line(exchange, request.method, request.path_qs, duration)
+            self._access_log.line(exchange, request.method, request._message.path, duration)
             self._metrics.request(exchange.route, exchange.status, duration)
 
     async def _answer(self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
@@ -102,6 +103,8 @@ class Front:
     ) -> web.StreamResponse:
         if isinstance(admission.answer, Pass):
             return await self._proxy.handle(request, admission, snapshot, exchange)
+        if isinstance(admission.decision, NoRoute) and admission.route is None and facts.path == "/" and facts.host == snapshot.places.public.host:
+            return self._said(Redirect(f"{snapshot.places.prefix}/account"), facts, snapshot, exchange)
         response = self._said(admission.answer, facts, snapshot, exchange)
         if admission.set_cookie is not None:
             response.headers.add("Set-Cookie", admission.set_cookie)
