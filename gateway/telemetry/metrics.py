@@ -2,7 +2,8 @@
 
 On the hot path a metric is an addition to a plain number; Prometheus's objects, with their locks and label look-ups, are made only when somebody
 asks (`Collected.collect`). Every label value exists from the start, so that a dashboard sees zero and not nothing: routes are announced by
-`expect_routes`, the rest are enumerations. Labels never hold what a client can choose: a path or a host would let anybody fill the memory (CVE-2022-21698).
+`expect_routes`, the rest are enumerations. Labels never hold what a client can choose: a path or a host would let anybody fill the memory
+(CVE-2022-21698).
 """
 
 from __future__ import annotations

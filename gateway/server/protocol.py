@@ -1,0 +1,299 @@
+"""A client's connection: aiohttp's protocol, made strict and given our limits and our answers.
+
+What is decided here is what cannot be decided later: how long a head may take and how large it may be, which versions and methods there are, when
+a connection is closed. Host, target and headers are judged in web/request.py. After a fault nothing further of that connection is read as HTTP, so
+no byte behind it can become a request (smuggling); the answer is sent, and what still comes in is thrown away for a moment, because closing at once
+would reset the connection and lose the answer (RFC 9112 section 9.6).
+
+Known wart: this leans on private parts of aiohttp 3.14's RequestHandler (`_messages`, `_waiter`, `_request_count`); tests/functional/server pins
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, cast
+
+from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+
+from gateway.server.faults import BUSY, LINE_ROOM, MOST_FIELDS, StrictParser, fault_of, line_limit, status_of
+from gateway.snapshot import Limits
+
+log = logging.getLogger("gateway.server")
+
+#: How long, and how much, is still read after a connection's last answer (seconds, bytes).
+LINGER: Final = 2.0
+MOST_DISCARDED: Final = 4 * 1024 * 1024
+
+
+class Gate(Protocol):
+    """What a connection asks of whoever keeps all of them."""
+
+    def admit(self) -> bool:
+        """Whether one more connection may be open; counts it."""
+
+    def dismiss(self) -> None:
+        """A connection that was admitted is gone."""
+
+    def refuse(self, request: web.BaseRequest, status: int, /) -> web.Response:
+        """The answer to what could not be understood. `request` holds nothing but who asked."""
+
+
+class Connection(RequestHandler):
+    """One client connection. Its limits are those of the configuration when it was accepted."""
+
+    __slots__ = (
+        "_admitted",
+        "_body",
+        "_body_timer",
+        "_deaf",
+        "_fed",
+        "_gate",
+        "_head",
+        "_head_timer",
+        "_limits",
+        "_line_seen",
+        "_linger_end",
+        "_to_discard",
+        "draining",
+    )
+
+    def __init__(self, server: web.Server, gate: Gate, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=limits.keepalive,
+            access_log=cast(Any, None),
+            max_line_size=line_limit(limits),
+            max_field_size=limits.headers,
+            max_headers=MOST_FIELDS,
+            auto_decompress=False,
+        )
+        if isinstance(self._parser, HttpRequestParserPy):
+            self._parser = StrictParser(self, self._parser)
+        self._gate = gate
+        self._limits = limits
+        self._admitted = False
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._fed = 0.0
+        self._head = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._line_seen = False
+        self._deaf = False
+        self._to_discard = MOST_DISCARDED
+        self._linger_end: asyncio.Future[None] | None = None
+        self.draining = False
+
+    @property
+    def ending(self) -> bool:
+        """Whether the next answer is the connection's last."""
+        return self.draining or self._deaf
+
+    # ---------------------------------------------------------------- what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit the connection, or turn it away with 503 when there are too many."""
+        self._admitted = self._gate.admit()
+        if not self._admitted:
+            BaseProtocol.connection_made(self, transport)
+            self._force_close = True
+            assert self.transport is not None
+            self.transport.write(BUSY)
+            self.transport.close()
+            return
+        super().connection_made(transport)
+        self._head_timer = self._loop.call_later(self._limits.header_timeout, self._head_is_late)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give back what the connection held."""
+        if self._admitted:
+            self._admitted = False
+            self._gate.dismiss()
+        for timer in (self._head_timer, self._body_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._body_timer = None
+        self._end_linger()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes to the parser and judge what came out; after a fault, throw them away."""
+        if self._deaf:
+            self._to_discard -= len(data)
+            if self._to_discard < 0:
+                self._end_linger()
+            return
+        if self._payload_parser is not None or self._upgraded:
+            super().data_received(data)
+            return
+        before = self._request_count
+        in_body = not self._body.is_eof()
+        super().data_received(data)
+        arrived = self._request_count - before
+        if arrived:
+            self._judge(arrived, len(data))
+        elif in_body:
+            self._fed = self._loop.time()
+        elif data:
+            self._await_head(data)
+
+    # ---------------------------------------------------------------- heads
+
+    def _judge(self, arrived: int, size: int) -> None:
+        """Judge the messages that have just been parsed; the first one at fault becomes an error, what came after it does not exist."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        head, self._head = self._head + size, 0
+        line_seen, self._line_seen = self._line_seen, False
+        messages = self._messages
+        for position in range(len(messages) - arrived, len(messages)):
+            message, payload = messages[position]
+            if not isinstance(message, _ErrInfo):
+                status = fault_of(message, payload, self._limits, head)
+            elif not self._body.is_eof():
+                messages.pop()
+                self._break_body(RequestPayloadError("the body is malformed"))
+                return
+            else:
+                status = status_of(message.exc, self._limits, line_seen=line_seen)
+            if status:
+                while len(messages) > position:
+                    messages.pop()
+                self._refuse(status)
+                return
+            self._body = payload
+            if not isinstance(message, _ErrInfo) and message.upgrade and not self._upgraded:
+                # An upgrade that nobody speaks goes on as plain HTTP, but the compiled parser drops what came behind it in the same read,
+                # and would take what comes next for the start of a request.
+                self.draining = True
+        if not self._body.is_eof():
+            self._fed = self._loop.time()
+            if self._body_timer is None:
+                self._body_timer = self._loop.call_later(self._limits.body_idle, self._check_body)
+
+    def _await_head(self, data: bytes) -> None:
+        """Count and time a head that is not complete yet."""
+        if not self._head and not data.strip(b"\r\n"):
+            return  # RFC 9112 section 2.2: empty lines in front of a request are ignored
+        self._head += len(data)
+        self._line_seen = self._line_seen or b"\n" in data
+        if not self._line_seen and self._head > self._limits.url + LINE_ROOM:
+            self._refuse(414)
+        elif self._head > self._limits.url + self._limits.headers:
+            self._refuse(431)
+        elif self._head_timer is None:
+            self._head_timer = self._loop.call_later(self._limits.header_timeout, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        """A connection on which nothing was asked just closes (browsers open some in advance); half a head gets its answer."""
+        self._head_timer = None
+        if not self._head:
+            self.force_close()
+        elif self._waiter is not None and not self._waiter.done():
+            self._refuse(408)
+        else:
+            self._deaf = True  # an answer is on its way: it will be the last
+
+    def _refuse(self, status: int) -> None:
+        """Put an error in the place of a request, and stop listening."""
+        self._deaf = True
+        self._request_count += 1
+        self._messages.append((_ErrInfo(status=status, exc=ValueError(status), message=""), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # ---------------------------------------------------------------- bodies
+
+    def _check_body(self) -> None:
+        """End a body of which nothing came for `limits.body_idle`, unless it was we who did not read."""
+        self._body_timer = None
+        if self._body.is_eof() or self.transport is None:
+            return
+        now = self._loop.time()
+        if self._reading_paused or self._buffer_paused:
+            self._fed = now
+        left = self._fed + self._limits.body_idle - now
+        if left > 0:
+            self._body_timer = self._loop.call_later(left, self._check_body)
+        else:
+            self._break_body(TimeoutError("the body stopped coming"))
+
+    def _break_body(self, error: Exception) -> None:
+        """Tell whoever reads the body; the answer to its request is the connection's last."""
+        self._deaf = True
+        self._body.set_exception(error)
+        self._body.feed_eof()
+
+    # ---------------------------------------------------------------- answers
+
+    async def finish_response(self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None) -> tuple[web.StreamResponse, bool]:
+        """Send the answer. Bytes behind an upgrade that was declined are not read as a request (CVE-2026-69243)."""
+        if self._upgraded and self._payload_parser is None and self._message_tail:
+            self._message_tail = b""
+            self._deaf = True
+        if self.ending and not resp.prepared:
+            resp.force_close()
+        outcome = await super().finish_response(request, resp, start_time)
+        if self.ending:
+            self._close = True
+            if self._deaf:
+                await self._linger()
+        return outcome
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The last resort, where the front itself failed. Nothing of the request is logged: a parser's error quotes it."""
+        log.error("a request failed before it reached a handler: %s", type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        response = web.Response(status=status, body=b'{"error": "internal"}', content_type="application/json", headers={"Cache-Control": "no-store"})
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """aiohttp's own remarks about a connection, without the request's bytes."""
+        log.info("a connection ended early: %s", type(kw.get("exc_info")).__name__)
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+            response = self._gate.refuse(request, err_info.status)
+            response.force_close()
+            return response
+
+        return refuse
+
+    # ---------------------------------------------------------------- the end
+
+    def drain(self) -> None:
+        """Serve what has begun, then close. A tunnel has no end of its own and is closed now."""
+        self.draining = True
+        idle = self._waiter is not None and not self._waiter.done() and not self._head
+        if idle or self._payload_parser is not None:
+            self.force_close()
+
+    async def _linger(self) -> None:
+        """Half-close, and read on until the client has closed too, or for as long and as much as is polite."""
+        transport = self.transport
+        if transport is None or self._to_discard < 0:
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._linger_end = self._loop.create_future()
+        try:
+            async with asyncio.timeout(LINGER):
+                await self._linger_end
+        except TimeoutError:
+            pass  # the client has had its time
+
+    def _end_linger(self) -> None:
+        if self._linger_end is not None and not self._linger_end.done():
+            self._linger_end.set_result(None)

@@ -1,0 +1,85 @@
+"""All connections of one kind of listener: how many there are, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.server.protocol import Connection
+from gateway.snapshot import Live
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+#: Answers what could not be understood, with a status.
+Refuse = Callable[[web.BaseRequest, int], web.Response]
+
+
+class Request(web.BaseRequest):
+    """A request whose answer closes the connection when the server is going away."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether another request may follow."""
+        protocol = self._protocol
+        return not self._message.should_close and not (isinstance(protocol, Connection) and protocol.ending)
+
+
+class Server(web.Server):
+    """Makes connections, counts them and ends them. `refused` hears of those beyond `limits.connections`."""
+
+    def __init__(self, handler: Handler, refuse: Refuse, live: Live, refused: Callable[[], None]) -> None:
+        super().__init__(handler, handler_cancellation=True)
+        self.open = 0
+        self._refuse = refuse
+        self._empty = asyncio.Event()
+        self._live = live
+        self._refused = refused
+
+    def __call__(self) -> RequestHandler:
+        """A protocol for a new connection."""
+        return Connection(self, self, self._live.snapshot.limits, self._loop)
+
+    def admit(self) -> bool:
+        """Whether one more connection may be open; counts it."""
+        if self.open >= self._live.snapshot.limits.connections:
+            self._refused()
+            return False
+        self.open += 1
+        return True
+
+    def dismiss(self) -> None:
+        """A connection that was admitted is gone."""
+        self.open -= 1
+        if not self.open:
+            self._empty.set()
+
+    def refuse(self, request: web.BaseRequest, status: int, /) -> web.Response:
+        """The answer to what could not be understood."""
+        return self._refuse(request, status)
+
+    async def drain(self, grace: float) -> bool:
+        """Finish what has begun, for at most `grace` seconds, then end the rest; whether everything finished."""
+        for connection in self.connections:
+            if isinstance(connection, Connection):
+                connection.drain()
+        self._empty.clear()
+        try:
+            async with asyncio.timeout(grace):
+                while self.open:
+                    await self._empty.wait()
+                    self._empty.clear()
+        except TimeoutError:
+            pass  # what is left is ended below
+        finished = not self.open
+        await self.shutdown(0.1)
+        return finished
+
+    def _make_request(
+        self, message: RawRequestMessage, payload: StreamReader, protocol: RequestHandler, writer: AbstractStreamWriter, task: asyncio.Task[None]
+    ) -> web.BaseRequest:
+        return Request(message, payload, protocol, writer, task, self._loop)
