@@ -1,0 +1,169 @@
+"""Opening a database, and visiting it within bounded time.
+
+`sqlite:///relative`, `sqlite:////absolute` or `postgresql://user@host:port/name`, the password apart. PostgreSQL takes `?sslmode=`, `?sslrootcert=`
+and, for a unix socket, `?host=/folder`. A visit is one transaction; it ends in time or is abandoned, because a cancelled driver may itself wait for
+a host that hangs. Whatever goes wrong is `StoreAway`, whose text names the kind of failure and never a statement, a value or a secret. Only
+integrity is the caller's matter.
+
+Known wart: when a write is abandoned its outcome is unknown. What sessions must feel is written in the same transaction, so either both happen or
+none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import asyncpg
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.stores import StoreAway
+
+T = TypeVar("T")
+
+#: How long one visit may take, connecting included (seconds).
+WITHIN: Final = 1.5
+#: The same for what visits every account, and for migrations (seconds).
+LONG: Final = 300.0
+#: How long SQLite waits for another writer (milliseconds); less than WITHIN, so that its own error tells what happened.
+_BUSY: Final = 1200
+_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_POSTGRES_OPTIONS: Final = frozenset({"host", "port", "sslmode", "sslrootcert", "prepared_statement_cache_size"})
+
+
+class Database:
+    """An engine, how long a visit to it may take (seconds), and SQLite's file (None for a server)."""
+
+    def __init__(self, engine: AsyncEngine, within: float = WITHIN, file: Path | None = None) -> None:
+        self.file = file
+        self._readers = engine
+        self._writers = engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
+        self._within = within
+        self._visits: set[asyncio.Task[Any]] = set()
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._readers.dialect.name
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` returns, in a transaction of its own. Raises StoreAway."""
+        return await self._visit(self._readers, work, self._within)
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]], *, within: float | None = None) -> T:
+        """The same, holding SQLite's write lock from the start. Raises StoreAway, or IntegrityError as it comes."""
+        return await self._visit(self._writers, work, self._within if within is None else within)
+
+    async def close(self) -> None:
+        """Abandon what is under way and give connections back."""
+        for visit in tuple(self._visits):
+            visit.cancel()
+        if self._visits:
+            await asyncio.wait(self._visits, timeout=self._within)
+        await self._readers.dispose()
+
+    async def _visit(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]], within: float) -> T:
+        visit = asyncio.ensure_future(_transact(engine, work))
+        self._visits.add(visit)
+        visit.add_done_callback(self._left)
+        try:
+            await asyncio.wait((visit,), timeout=within)
+        except asyncio.CancelledError:
+            visit.cancel()
+            raise
+        if not visit.done():
+            visit.cancel()
+            raise StoreAway("the database did not answer in time")
+        try:
+            return visit.result()
+        except IntegrityError:
+            raise
+        except _FAILURES as error:
+            raise StoreAway(f"the database is away ({_cause(error)})") from None
+
+    def _left(self, visit: asyncio.Task[Any]) -> None:
+        self._visits.discard(visit)
+        if not visit.cancelled():
+            visit.exception()  # an abandoned visit may fail; nobody waits for it any more
+
+
+async def _transact(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async with engine.begin() as connection:
+        return await work(connection)
+
+
+def open_database(url: str, password: str | None = None, *, within: float = WITHIN) -> Database:
+    """A database that connects when it is first visited. Raises ValueError for an URL that names none; the text does not quote it."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("the database must be sqlite:///… or postgresql://…") from None
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError("SQLite needs a file: sqlite:///path")
+        return Database(_open_sqlite(parsed.database), within, Path(parsed.database))
+    if parsed.get_backend_name() == "postgresql":
+        return Database(_open_postgres(parsed, password, within), within)
+    raise ValueError("the database must be sqlite:///… or postgresql://…")
+
+
+def create_file(database: Database) -> None:
+    """Make an empty SQLite file, readable by its owner only: it will hold password hashes. Raises OSError."""
+    assert database.file is not None
+    database.file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(database.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _open_sqlite(path: str) -> AsyncEngine:
+    # mode=rw: a connection never creates the file, so a database that vanished is away and not suddenly empty.
+    file = URL.create("sqlite+aiosqlite", database="file:" + quote(path), query={"mode": "rw", "uri": "true"})
+    engine = create_async_engine(file, hide_parameters=True, pool_timeout=WITHIN, connect_args={"timeout": _BUSY / 1000})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin lazily and deferred; `_begin_sqlite` begins instead
+    cursor = connection.cursor()
+    # WAL lets readers read while one writes. `synchronous` stays FULL: a revocation that was answered must survive a power cut.
+    for pragma in (f"busy_timeout={_BUSY}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # IMMEDIATE takes the write lock before the first read, so two changes cannot both read and then find each other in the way.
+    connection.exec_driver_sql(connection.get_execution_options().get("gateway_begin", "BEGIN"))
+
+
+def _open_postgres(url: URL, password: str | None, within: float) -> AsyncEngine:
+    unknown = set(url.query) - _POSTGRES_OPTIONS
+    if unknown:
+        raise ValueError(f"the database's URL has an unknown option {min(unknown)}")
+    query = dict(url.query)
+    connect: dict[str, Any] = {"timeout": within, "command_timeout": LONG, "server_settings": {"application_name": "auth-gateway"}}
+    mode, root = query.pop("sslmode", None), query.pop("sslrootcert", None)
+    if root is not None:
+        connect["ssl"] = ssl.create_default_context(cafile=str(root))
+        connect["ssl"].check_hostname = mode != "verify-ca"
+    elif mode is not None:
+        connect["ssl"] = mode
+    url = url.set(drivername="postgresql+asyncpg", query=query)
+    if password is not None:
+        url = url.set(password=password)
+    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=within, pool_recycle=1800, connect_args=connect)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost error's kind: `ConnectionRefusedError` says more than the wrapper, and holds no value."""
+    original = getattr(error, "orig", None) or error
+    return type(original.__cause__ or original).__name__

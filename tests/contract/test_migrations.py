@@ -1,0 +1,72 @@
+"""Migrations: from nothing to the newest version on both databases, where models and migrations must agree."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.stores.sql import schema
+from gateway.stores.sql.engine import LONG, open_database
+from gateway.stores.sql.schema import Standing
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/users.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_database(url, within=LONG)
+    yield opened
+    await opened.close()
+
+
+async def test_a_new_database_comes_to_the_newest_version_and_is_as_the_models_say(database):
+    assert await schema.standing(database) is (Standing.EMPTY if database.file is None else Standing.MISSING)
+    assert await schema.upgrade(database) == schema.newest()
+    assert await schema.current(database) == schema.newest()
+    assert await schema.standing(database) is Standing.NEWEST
+    assert await schema.differences(database) == []
+    assert await schema.upgrade(database) == schema.newest()
+
+
+async def test_a_new_file_is_readable_by_its_owner_only(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/deep/users.db", within=LONG)
+    await schema.upgrade(database)
+    assert [oct(path.stat().st_mode & 0o077) for path in (tmp_path / "deep").iterdir()] == ["0o0"] * len(list((tmp_path / "deep").iterdir()))
+    await database.close()
+
+
+async def test_an_empty_file_is_an_empty_database(tmp_path):
+    (tmp_path / "users.db").touch()
+    database = open_database(f"sqlite:///{tmp_path}/users.db", within=LONG)
+    assert await schema.standing(database) is Standing.EMPTY
+    await database.close()
+
+
+async def test_two_that_upgrade_at_once_both_find_it_done(database):
+    if database.file is not None:
+        database.file.touch()
+    assert set(await asyncio.gather(schema.upgrade(database), schema.upgrade(database))) == {schema.newest()}
+
+
+async def test_what_was_changed_by_hand_is_named(database):
+    await schema.upgrade(database)
+    await database.write(lambda connection: connection.execute(text("ALTER TABLE users ADD COLUMN nickname TEXT")))
+    assert any("nickname" in difference for difference in await schema.differences(database))
+
+
+async def test_a_database_of_a_newer_gateway_is_left_alone(database):
+    await schema.upgrade(database)
+    await database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    assert await schema.standing(database) is Standing.FOREIGN
+    with pytest.raises(ValueError, match="newer"):
+        await schema.upgrade(database)
+    assert await schema.current(database) == "9999"
+
+
+async def test_a_state_that_is_none_is_refused_by_the_database(database):
+    await schema.upgrade(database)
+    insert = "INSERT INTO users (id, email, email_key, name, state, groups, session_epoch, created) VALUES ('1', 'a@b', 'a@b', '', 'odd', '[]', 0, 0)"
+    with pytest.raises(Exception, match=r"(?i)check"):
+        await database.write(lambda connection: connection.execute(text(insert)))
