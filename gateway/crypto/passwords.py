@@ -69,6 +69,10 @@ class Hasher:
         except InvalidHashError:
             return True
 
+    def kind(self, stored: str) -> str | None:
+        """Scheme and parameters: hashes of one kind take one time. None for what cannot be read."""
+        return scheme_of(stored)
+
     def _check_argon2(self, stored: str, secret: bytes) -> bool:
         try:
             return self._argon2.verify(stored, secret)

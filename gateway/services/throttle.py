@@ -1,0 +1,56 @@
+"""How fast logins may be tried: by address, and by account.
+
+Every attempt counts before anything is hashed, and counts the same for accounts that do not exist. Addresses count by /64 in IPv6, which is what
+one customer gets; accounts by the key of the canonical address, not by its spelling. Keys are hashes, so that the store tells no addresses to
+whoever reads it, and end by themselves, so that random names grow nothing for good. OWASP Authentication Cheat Sheet, "Login throttling".
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from math import isinf
+from typing import Final
+
+from gateway.core.email import address_key
+from gateway.crypto.tokens import sha256
+from gateway.snapshot import ThrottleLimits
+from gateway.stores.throttle import ThrottleStore
+
+#: How long failures of an account are remembered after the last one (seconds). At the longest delay, about a hundred can be tried in that time.
+KEEP: Final = 86_400.0
+_NETWORK: Final = (1 << 128) - (1 << 64)
+
+
+class Throttle:
+    """Counters in `store`, below `key_prefix`. Methods raise StoreAway."""
+
+    def __init__(self, store: ThrottleStore, key_prefix: str) -> None:
+        self._store = store
+        self._prefix = key_prefix
+
+    async def attempt(self, limits: ThrottleLimits, client: str, email: str, now: float) -> float:
+        """Count an attempt from `client` on the account `email`; 0.0 if it may go on, else the seconds to wait, in which nothing is counted."""
+        wait = await self._store.take(self._key("ip", network_of(client)), limits.per_ip, limits.per_ip_window)
+        if wait == 0.0:
+            key = self._key("account", address_key(email))
+            wait = await self._store.strike(key, limits.delay_after, limits.max_delay, limits.stop_after, KEEP, now)
+        return limits.max_delay if isinf(wait) else wait
+
+    async def clear(self, email: str) -> None:
+        """Forget the account's failures: its owner logged in, or its password was set anew."""
+        await self._store.clear(self._key("account", address_key(email)))
+
+    def _key(self, kind: str, value: str) -> str:
+        text = f"gateway throttle\0{self._prefix}\0{kind}\0{value}"
+        return f"{self._prefix}t:{sha256(text.encode('utf-8', 'surrogatepass')).hex()[:32]}"
+
+
+def network_of(client: str) -> str:
+    """What is counted as one client: an IPv4 address, an IPv6 /64, or the text of what has no address (a unix peer)."""
+    try:
+        address = ip_address(client.strip("[]").partition("%")[0])
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) & _NETWORK))
+    return str(address)
