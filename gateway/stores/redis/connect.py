@@ -101,6 +101,8 @@ def open_redis(url: str, password: str | None = None, *, timeout: float = 0.5) -
         raise ValueError(f"not an option of a Redis URL: {', '.join(unknown)}")
     if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
         raise ValueError("the path of a Redis URL is the number of a database")
+    if parts.scheme == "unix" and not parts.path:
+        raise ValueError("a unix:// URL names the path of a socket")
     pool = ConnectionPool.from_url(
         url,
         max_connections=MOST_CONNECTIONS,
