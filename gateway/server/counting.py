@@ -1,0 +1,86 @@
+"""Numbers for metrics, counted where things happen without those places knowing of metrics."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
+
+from gateway.services.audit import Audit, Event
+from gateway.stores import StoreAway
+from gateway.telemetry.metrics import LoginOutcome, Metrics, SessionEvent
+
+_Store = TypeVar("_Store")
+
+_SESSIONS: Final = {
+    Event.SESSION_START: SessionEvent.STARTED,
+    Event.SESSION_ROTATE: SessionEvent.ROTATED,
+    Event.SESSION_END: SessionEvent.ENDED,
+    Event.SESSION_EXPIRE: SessionEvent.ENDED,
+    Event.SESSION_REVOKE: SessionEvent.ENDED,
+    Event.SESSION_THEFT: SessionEvent.THEFT,
+}
+_LOGINS: Final = {
+    Event.LOGIN_SUCCESS: LoginOutcome.SUCCESS,
+    Event.LOGIN_FAILURE: LoginOutcome.FAILURE,
+    Event.LOGIN_THROTTLED: LoginOutcome.THROTTLED,
+}
+
+
+class CountedAudit(Audit):
+    """An audit trail that also counts what it is told."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], metrics: Metrics) -> None:
+        super().__init__(write, clock)
+        self._metrics = metrics
+
+    def record(
+        self,
+        event: Event,
+        *,
+        outcome: str = "success",
+        user: str | None = None,
+        email: str | None = None,
+        address: str | None = None,
+        session: str | None = None,
+        **details: str | int | None,
+    ) -> None:
+        """Count and write one event."""
+        if event in _SESSIONS:
+            self._metrics.session(_SESSIONS[event])
+        elif event in _LOGINS:
+            self._metrics.login(_LOGINS[event])
+        super().record(event, outcome=outcome, user=user, email=email, address=address, session=session, **details)
+
+
+def counting_absence(store: _Store, count: Callable[[], None]) -> _Store:
+    """`store`, with `count` called each time one of its methods raises StoreAway."""
+    return cast(_Store, _Counting(store, count))
+
+
+class _Counting:
+    """Stands in front of a store; methods are wrapped when first asked for and then found like any attribute."""
+
+    def __init__(self, store: object, count: Callable[[], None]) -> None:
+        self._store = store
+        self._count = count
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if inspect.iscoroutinefunction(found):
+            found = _counted(found, self._count)
+            setattr(self, name, found)
+        return found
+
+
+def _counted(method: Callable[..., Awaitable[Any]], count: Callable[[], None]) -> Callable[..., Awaitable[Any]]:
+    @wraps(method)
+    async def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await method(*arguments, **named)
+        except StoreAway:
+            count()
+            raise
+
+    return call
