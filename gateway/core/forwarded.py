@@ -7,8 +7,10 @@ leftmost, which anybody can write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, NamedTuple
 
 #: Peers judged once are remembered; the bound keeps a flood of addresses from growing it.
 _MOST_JUDGED = 4096
@@ -44,14 +46,23 @@ class Trust:
         last = peer or "unix"
         if not forwarded_for or not self.believes(peer):
             return last
-        for hop in reversed(forwarded_for.split(",")):
+        return self._rightmost(last, forwarded_for.split(","))[0]
+
+    def relayed(self, peer: str | None, elements: Sequence[Relayed]) -> tuple[str, Relayed | None]:
+        """The same from a believed peer's `Forwarded`: the client, and what the outermost trusted proxy said of its request."""
+        client, depth = self._rightmost(peer or "unix", [element.hop or "unknown" for element in elements])
+        return client, elements[-depth] if depth else None
+
+    def _rightmost(self, last: str, hops: Sequence[str]) -> tuple[str, int]:
+        """The client, and how many hops from the right it took to find it."""
+        for depth, hop in enumerate(reversed(hops), start=1):
             address = parse_hop(hop)
             if address is None:
-                return last
+                return last, depth
             last = address
             if not self.believes(address):
-                return last
-        return last
+                return last, depth
+        return last, len(hops)
 
     def _contains(self, peer: str) -> bool:
         try:
@@ -59,6 +70,48 @@ class Trust:
         except ValueError:
             return False
         return any(address.version == network.version and address in network for network in self.networks)
+
+
+class Relayed(NamedTuple):
+    """What one proxy said of the request that it received: raw values, None where it said nothing."""
+
+    hop: str | None
+    scheme: str | None
+    host: str | None
+
+
+def parse_forwarded(text: str) -> list[Relayed]:
+    """The elements of `Forwarded` (RFC 7239 section 4), all lines joined by commas, in the order sent. Raises ValueError for anything else."""
+    elements: list[Relayed] = []
+    for element in _split_quoted(text, ","):
+        pairs: dict[str, str] = {}
+        for part in _split_quoted(element, ";"):
+            found = _PAIR.fullmatch(part.strip())
+            if found is None or found["name"].lower() in pairs:
+                raise ValueError("the header Forwarded is not valid")
+            pairs[found["name"].lower()] = found["token"] or _QUOTED_PAIR.sub(r"\1", found["quoted"])
+        elements.append(Relayed(pairs.get("for"), pairs.get("proto"), pairs.get("host")))
+    return elements
+
+
+_PAIR: Final = re.compile(r"""(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:(?P<token>[!#$%&'*+.^_`|~0-9A-Za-z-]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")""")
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")
+
+
+def _split_quoted(text: str, separator: str) -> list[str]:
+    """`text` cut at `separator` outside quotes."""
+    parts, start, quoted, position = [], 0, False, 0
+    while position < len(text):
+        character = text[position]
+        if character == "\\" and quoted:
+            position += 1
+        elif character == '"':
+            quoted = not quoted
+        elif character == separator and not quoted:
+            parts.append(text[start:position])
+            start = position + 1
+        position += 1
+    return [*parts, text[start:]]
 
 
 def parse_hop(text: str) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.core.facts import Facts
-from gateway.core.forwarded import Trust
+from gateway.core.forwarded import Trust, parse_forwarded
 from gateway.core.headers import Header, find_cookies
 from gateway.core.urls import DEFAULT_PORTS, Malformed, parse_authority, parse_target
 from gateway.snapshot import Snapshot
@@ -28,12 +28,14 @@ _READ: Final = {
     b"x-requested-with": False,
     b"upgrade": False,
     b"connection": False,
+    b"forwarded": False,
     b"x-forwarded-for": False,
     b"x-forwarded-proto": True,
     b"x-forwarded-host": True,
     b"x-forwarded-port": True,
 }
-_RELAYED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
+_X_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
+_RELAYED: Final = _X_FORWARDED | {b"forwarded"}
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _PASSIVE: Final = frozenset({"image", "style", "script", "font"})
 
@@ -41,6 +43,7 @@ _PASSIVE: Final = frozenset({"image", "style", "script", "font"})
 def read_facts(method: str, target: str, headers: Sequence[Header], peer: str | None, scheme: str, snapshot: Snapshot) -> Facts:
     """Facts of a request that came from `peer` (None: a unix socket) over `scheme`. Raises core.urls.Malformed."""
     read = _pick(headers, snapshot.trust.believes(peer))
+    client = _client(snapshot.trust, peer, read)
     relayed_scheme = read.get(b"x-forwarded-proto")
     if relayed_scheme is not None:
         known = _SCHEMES.get(relayed_scheme.lower())
@@ -72,7 +75,7 @@ def read_facts(method: str, target: str, headers: Sequence[Header], peer: str | 
         encoded=asked.encoded,
         raw_path=asked.raw_path,
         query=asked.query,
-        client=_client(snapshot.trust, peer, read),
+        client=client,
         cookies=find_cookies(headers, snapshot.cookie.name.encode("ascii")) if b"cookie" in read else (),
         navigating=is_navigating(method, read),
         upgrade=upgrade,
@@ -132,4 +135,16 @@ def _is_websocket(read: dict[bytes, str]) -> bool:
 
 
 def _client(trust: Trust, peer: str | None, read: dict[bytes, str]) -> str:
-    return trust.client(peer, read.get(b"x-forwarded-for"))
+    """The client's address. `Forwarded` counts only where there is no X-Forwarded-* at all: most proxies set the latter and pass the former on as the
+    client wrote it. What it says of scheme and host is entered as if it had come in the other headers."""
+    if b"forwarded" not in read or not _X_FORWARDED.isdisjoint(read):
+        return trust.client(peer, read.get(b"x-forwarded-for"))
+    try:
+        client, said = trust.relayed(peer, parse_forwarded(read[b"forwarded"]))
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+    if said is not None and said.scheme is not None:
+        read[b"x-forwarded-proto"] = said.scheme
+    if said is not None and said.host is not None:
+        read[b"x-forwarded-host"] = said.host
+    return client

@@ -227,5 +227,33 @@ def test_the_first_four_own_cookies_are_found_in_any_number_of_lines() -> None:
     assert found.cookies == ("1", "2", "3", "4")
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "client", "scheme", "host"),
+    [
+        ('for=203.0.113.5;proto=https;host="Wiki.Example.com"', "203.0.113.5", "https", "wiki.example.com"),
+        ('for="[2001:db8::1]:4711";Proto=https, For=10.0.0.2', "2001:db8::1", "https", "inner.example"),
+        ("for=10.66.6.6;host=evil.example, for=203.0.113.5;proto=https;host=wiki.example.com", "203.0.113.5", "https", "wiki.example.com"),
+        ("for=evil;host=evil.example, for=203.0.113.5", "203.0.113.5", "http", "inner.example"),
+        ("for=_hidden;proto=https", "10.0.0.1", "https", "inner.example"),
+    ],
+)
+def test_forwarded_of_a_trusted_peer(forwarded: str, client: str, scheme: str, host: str) -> None:
+    found = facts(("Forwarded", forwarded), peer="10.0.0.1", host="inner.example")
+    assert (found.client, found.scheme, found.host) == (client, scheme, host)
+
+
+def test_forwarded_beside_x_forwarded_does_not_count() -> None:
+    found = facts(("Forwarded", "for=10.9.9.9;host=evil.example;proto=https"), ("X-Forwarded-For", "203.0.113.5"), peer="10.0.0.1")
+    assert (found.client, found.scheme, found.host) == ("203.0.113.5", "http", "wiki.example.com")
+
+
+@pytest.mark.parametrize(
+    "forwarded", ["", "for", "for=", 'for="', "for=a;for=b", "for=203.0.113.5;;", "proto=gopher", 'host="a b"', 'for=1.2.3.4;host="x,y"']
+)
+def test_a_garbled_forwarded_of_a_trusted_peer_is_refused(forwarded: str) -> None:
+    with pytest.raises(Malformed):
+        facts(("Forwarded", forwarded), peer="10.0.0.1")
+
+
 def test_a_relayed_name_in_underscores_is_not_the_relayed_name() -> None:
     assert facts(("X_Forwarded_Proto", "https"), peer="10.0.0.1").scheme == "http"
