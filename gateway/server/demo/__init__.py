@@ -1,0 +1,1 @@
+"""What `gateway demo` shows: an application without a login of its own, and the configuration that protects it."""
