@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
@@ -28,6 +29,13 @@ from gateway.web.proxy.handler import Proxy
 from gateway.web.request import read_facts
 
 log = logging.getLogger("gateway.front")
+
+_REFUSED: Final = {
+    405: Problem.METHOD_NOT_ALLOWED,
+    408: Problem.TIMED_OUT,
+    414: Problem.URL_TOO_LONG,
+    431: Problem.HEADERS_TOO_LARGE,
+}
 
 
 class Front:
@@ -72,6 +80,15 @@ class Front:
             duration = self._monotonic() - exchange.started
             self._access_log.line(exchange, request.method, request._message.path, duration)
             self._metrics.request(exchange.route, exchange.status, duration)
+
+    def refuse(self, request: web.BaseRequest, status: int) -> web.Response:
+        """The answer to bytes that were no request, with an access line of its own; `request` knows nothing but who sent them."""
+        exchange = Exchange(new_request_id(), self._monotonic(), request.remote or None)
+        exchange.status = status
+        self._access_log.line(exchange, "-", "-", 0.0)
+        self._metrics.request(exchange.route, status, 0.0)
+        fail = Fail(status, _REFUSED.get(status, Problem.MALFORMED))
+        return self._problems.answer(fail, None, self._live.snapshot, exchange.request_id, close=True)
 
     async def _answer(self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
         try:
