@@ -26,7 +26,7 @@ from gateway.web.exchange import Exchange
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
-from gateway.web.request import read_facts
+from gateway.web.request import read_facts, read_little
 
 log = logging.getLogger("gateway.front")
 
@@ -101,7 +101,8 @@ class Front:
                 snapshot,
             )
         except Malformed as error:
-            return self._problems.answer(Fail(400, Problem.MALFORMED, str(error)), None, snapshot, exchange.request_id)
+            little = read_little(request.method, request.raw_headers, snapshot)
+            return self._problems.answer(Fail(400, Problem.MALFORMED, str(error)), little, snapshot, exchange.request_id)
         exchange.facts = facts
         own = snapshot.places.own(facts.path)
         if own is not None:

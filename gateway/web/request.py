@@ -86,6 +86,31 @@ def read_facts(method: str, target: str, headers: Sequence[Header], peer: str | 
     )
 
 
+def read_little(method: str, headers: Sequence[Header], snapshot: Snapshot) -> Facts:
+    """What may be said of a request that read_facts refused: whether a person is looking, and nothing that it claims of itself."""
+    read = {name.lower(): value.decode("latin-1") for name, value in headers}
+    public = snapshot.places.public
+    return Facts(
+        method=method,
+        scheme=public.scheme,
+        host=public.host,
+        port=public.port,
+        path="/",
+        readings=(),
+        encoded=False,
+        raw_path="/",
+        query=None,
+        client="-",
+        cookies=(),
+        navigating=is_navigating(method, read),
+        upgrade=False,
+        passive=True,
+        origin=None,
+        referer=None,
+        user_agent="",
+    )
+
+
 def is_navigating(method: str, read: dict[bytes, str]) -> bool:
     """A person is looking (DESIGN 1.5): the browser says so, or is too old to say and asks for HTML."""
     mode = read.get(b"sec-fetch-mode")
