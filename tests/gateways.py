@@ -35,13 +35,12 @@ class Gateway(Process):
 
     name = "gateway"
 
-    def __init__(self, config: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None, wrap: Sequence[str] = ()) -> None:
+    def __init__(self, config: Mapping[str, Any] | None = None, *, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.port = free_port()
         self.admin_port = free_port()
         self.config_file = self.folder / "gateway.yml"
         self._environ = dict(environ or {})
-        self._wrap = list(wrap)
         self.config: dict[str, Any] = {
             "server": {
                 "listen": f"127.0.0.1:{self.port}",
@@ -63,7 +62,7 @@ class Gateway(Process):
         partial.replace(self.config_file)  # in one step: whoever watches never reads half a file
 
     def argv(self) -> Sequence[str]:
-        return [*self._wrap, sys.executable, "-m", "gateway", "serve", "--config", str(self.config_file)]
+        return [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_file)]
 
     def environ(self) -> Mapping[str, str]:
         return {**super().environ(), "PATH": os.environ["PATH"], "PYTHONPATH": str(_REPOSITORY), **self._environ}  # noqa: TID251 - passed on

@@ -98,6 +98,8 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{self.name}-")) if folder is None else folder
         self.log_file = self.folder / f"{self.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.cores: frozenset[int] = frozenset()
+        """The processor cores it may use, set before start(); empty: all."""
 
     def argv(self) -> Sequence[str]:
         """The command line."""
@@ -116,7 +118,7 @@ class Process:
         assert self.process is None, f"{self.name} runs already"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*_dying_with_us(self.stop_signal), *self.argv()],
+                [*_dying_with_us(self.stop_signal), *_pinned(self.cores), *self.argv()],
                 cwd=self.folder,
                 env=dict(self.environ()),
                 stdin=subprocess.DEVNULL,
@@ -390,6 +392,10 @@ class Nginx(Process):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+
+def _pinned(cores: frozenset[int]) -> Sequence[str]:
+    return ["taskset", "-c", ",".join(map(str, sorted(cores)))] if cores else []
 
 
 def _dying_with_us(stop: signal.Signals) -> Iterator[str]:
