@@ -1,0 +1,39 @@
+"""Which files have changed, by asking for their times: that works on every file system, with the mounts and symbolic links of containers too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+#: What tells one state of a file from another; None when it cannot be looked at.
+_State = tuple[int, int, int] | None
+
+
+class Watched:
+    """The state of a configuration: a file or a folder of `*.yml`, and further files such as certificates."""
+
+    def __init__(self, configuration: Path, further: Iterable[Path]) -> None:
+        self._configuration = configuration
+        self._further = tuple(further)
+        self._seen = self._look()
+
+    def changed(self) -> bool:
+        """Whether anything is different from the last time this was asked."""
+        now = self._look()
+        if now == self._seen:
+            return False
+        self._seen = now
+        return True
+
+    def _look(self) -> dict[Path, _State]:
+        folder = self._configuration.is_dir()
+        files = sorted(self._configuration.glob("*.yml")) if folder else [self._configuration]
+        return {path: _state(path) for path in (*files, *self._further)}
+
+
+def _state(path: Path) -> _State:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
