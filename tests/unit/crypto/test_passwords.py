@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import bcrypt
+import pytest
+
+from gateway.core.password import PasswordPolicy, Weakness
+from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher, scheme_of
+
+HASHER = Hasher(CHEAPEST)
+SALT, TAIL = "c29tZXNhbHRzb21lc2FsdA", "x" * 43
+
+
+def bcrypted(password: bytes, prefix: bytes = b"2b") -> str:
+    made = bcrypt.hashpw(password, bcrypt.gensalt(4, prefix=b"2b"))
+    return made.replace(b"$2b$", b"$" + prefix + b"$").decode()
+
+
+def test_a_password_is_known_again_and_no_other():
+    stored = HASHER.hash("correct horse battery staple")
+    assert HASHER.verify(stored, "correct horse battery staple")
+    assert not HASHER.verify(stored, "correct horse battery stapl")
+    assert "horse" not in stored
+
+
+def test_every_keyboard_types_the_same_password():
+    stored = HASHER.hash("schöne Grüße ﬁn")
+    assert HASHER.verify(stored, "scho\u0308ne Gru\u0308ße fin")
+
+
+@pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
+def test_bcrypt_hashes_are_accepted_and_due_for_argon2(prefix):
+    stored = bcrypted("geheim ÄÖ".encode(), prefix)
+    assert HASHER.verify(stored, "geheim ÄÖ")
+    assert not HASHER.verify(stored, "geheim")
+    assert HASHER.needs_rehash(stored)
+
+
+def test_bcrypt_reads_72_bytes_as_the_programs_did_that_made_it():
+    stored = bcrypted(b"x" * 72)
+    assert HASHER.verify(stored, "x" * 100)
+    assert not HASHER.verify(stored, "x" * 71)
+    assert not HASHER.verify(stored, "with\0nul")
+
+
+def test_other_costs_are_accepted_and_due():
+    stored = Hasher(Argon2Cost(16, 2, 1)).hash("password")
+    assert HASHER.verify(stored, "password")
+    assert HASHER.needs_rehash(stored)
+    assert not HASHER.needs_rehash(HASHER.hash("password"))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        "",
+        "garbage",
+        "hunter2",
+        "$argon2id$",
+        "$argon2id$v=19$m=8,t=1,p=1$!!!!$????",
+        f"$argon2id$v=19$m=8,t=1,p=1$c${TAIL}",
+        f"$argon2id$v=19$m=99999999,t=1,p=1${SALT}${TAIL}",
+        f"$argon2id$v=19$m=8,t=999,p=1${SALT}${TAIL}",
+        f"$argon2id$v=19$m=8,t=1,p=0${SALT}${TAIL}",
+        f"$argon2id$v=19$m=8,t=1,p=255${SALT}${TAIL}",
+        f"$argon2é$v=19$m=8,t=1,p=1${SALT}${TAIL}",
+        "$2b$31$" + "a" * 53,
+        "$2b$04$" + "a" * 52,
+        "$2x$04$" + "a" * 53,
+        "$2b$00$" + "a" * 53,
+        "\0\ud800",
+    ],
+)
+def test_what_is_no_good_hash_is_nobodys_password(stored):
+    assert not HASHER.verify(stored, "hunter2")
+    assert not HASHER.verify(stored, "")
+    assert stored is None or HASHER.needs_rehash(stored) or scheme_of(stored) is not None
+
+
+def test_a_password_that_is_no_unicode_is_only_wrong():
+    assert not HASHER.verify(HASHER.dummy, "\ud800\udfff")
+
+
+def test_nobody_knows_the_dummys_password():
+    assert HASHER.dummy != Hasher(CHEAPEST).dummy
+    assert not HASHER.needs_rehash(HASHER.dummy)
+
+
+@pytest.mark.parametrize(
+    ("password", "weakness"),
+    [
+        ("", Weakness.TOO_SHORT),
+        ("seven77", Weakness.TOO_SHORT),
+        ("a\u0308" * 7, Weakness.TOO_SHORT),
+        ("eight888", None),
+        ("a" * 256, None),
+        ("a\u0308" * 256, None),
+        ("a" * 257, Weakness.TOO_LONG),
+    ],
+)
+def test_a_password_has_a_length_in_code_points(password, weakness):
+    assert PasswordPolicy().weakness(password) is weakness
