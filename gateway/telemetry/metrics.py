@@ -31,6 +31,9 @@ class UpstreamError(StrEnum):
     TIMEOUT = "timeout"
 
 
+_ERRORS: Final = {502: UpstreamError.UNREACHABLE, 504: UpstreamError.TIMEOUT}
+
+
 class SessionEvent(StrEnum):
     """What happened to sessions."""
 
@@ -107,8 +110,8 @@ class Metrics:
         self._connections = connections
         self._tunnels = tunnels
 
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """One request was answered."""
+    def request(self, route: str, status: int, seconds: float, *, answered: bool = True) -> None:
+        """One request was answered; `answered` is false when no upstream said anything, which makes a 502 or 504 ours."""
         served = self._served.get(route)
         if served is None:
             self.expect_routes([route])
@@ -116,11 +119,8 @@ class Metrics:
         served.classes[min(max(status // 100, 1), 5) - 1] += 1
         served.buckets[bisect_left(BUCKETS, seconds)] += 1
         served.seconds += seconds
-
-    def upstream_error(self, route: str, error: UpstreamError) -> None:
-        """An upstream gave no answer, and the client got 502 or 504."""
-        key = (route, error)
-        self._upstream_errors[key] = self._upstream_errors.get(key, 0) + 1
+        if not answered and status in _ERRORS:
+            self._upstream_errors[route, _ERRORS[status]] += 1
 
     def session(self, event: SessionEvent) -> None:
         """Something happened to a session."""

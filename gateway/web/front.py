@@ -79,7 +79,7 @@ class Front:
         finally:
             duration = self._monotonic() - exchange.started
             self._access_log.line(exchange, request.method, request._message.path, duration)
-            self._metrics.request(exchange.route, exchange.status, duration)
+            self._metrics.request(exchange.route, exchange.status, duration, answered=exchange.upstream is not None)
 
     def refuse(self, request: web.BaseRequest, status: int) -> web.Response:
         """The answer to bytes that were no request, with an access line of its own; `request` knows nothing but who sent them."""
