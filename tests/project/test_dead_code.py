@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from vulture import Vulture
+from vulture.core import Item
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: Called by name from outside gateway/.
+#: Called by name from outside gateway/: name → by whom.
 USED_BY_OTHERS = {
-    "model_config": "pydantic reads it",
-    "data_received": "asyncio.Protocol",
-    "eof_received": "asyncio.Protocol",
-    "connection_made": "asyncio.Protocol",
-    "connection_lost": "asyncio.Protocol",
-    "pause_writing": "asyncio.Protocol",
-    "resume_writing": "asyncio.Protocol",
+    "model_config": "pydantic",
+    "connection_made": "asyncio",
+    "connection_lost": "asyncio",
+    "data_received": "asyncio",
+    "eof_received": "asyncio",
+    "pause_writing": "asyncio",
+    "resume_writing": "asyncio",
     "on_message_begin": "httptools",
     "on_status": "httptools",
     "on_header": "httptools",
@@ -31,12 +33,28 @@ USED_BY_OTHERS = {
     "depends_on": "alembic",
     "upgrade": "alembic",
     "downgrade": "alembic",
-    "record_factory": "logging",
-    "formatTime": "logging",
-    "process_bind_param": "SQLAlchemy",
-    "process_result_value": "SQLAlchemy",
-    "cache_ok": "SQLAlchemy",
+    "format": "logging",
+    "collect": "prometheus_client",
+    "isolation_level": "sqlite3",
+    "auto_close_connection_pool": "redis",
+    "handle_error": "aiohttp.web",
+    "log_exception": "aiohttp.web",
+    "_make_request": "aiohttp.web",
+    "_make_error_handler": "aiohttp.web",
+    "_force_close": "aiohttp.web",
+    "_eof_sent": "aiohttp.web",
 }
+#: Nobody uses these yet, and they stay: file and name → why.
+KEPT = {
+    "gateway/core/facts.py TRAEFIK": "a surface: the answers' table tells all of them apart, its dialect comes with forward-auth",
+    "gateway/core/facts.py CADDY": "a surface, as above",
+    "gateway/core/facts.py HAPROXY": "a surface, as above",
+    "gateway/core/facts.py ENVOY": "a surface, as above",
+    "gateway/crypto/keys.py CODE": "a purpose: key separation is decided for all purposes at once",
+    "gateway/crypto/passwords.py CHEAPEST": "the named profile for tests; the package ships what tests use",
+}
+#: A key of the configuration exists from the start; while its feature is not built, any value but the neutral one is refused.
+_KEYS = re.compile(r"gateway/config/model(?:_\w+)?\.py variable")
 DECORATORS = ["@*.command*", "@*.group*", "@*validator*", "@*serializer*", "@*computed_field*", "@event.listens_for*", "@*.listens_for*", "@click.*"]
 
 
@@ -44,4 +62,11 @@ def test_no_dead_code():
     finder = Vulture(ignore_names=list(USED_BY_OTHERS), ignore_decorators=DECORATORS)
     finder.scavenge([str(ROOT / "gateway")])
     unused = finder.get_unused_code(min_confidence=60)
-    assert [f"{Path(item.filename).relative_to(ROOT)}:{item.first_lineno}: {item.typ} {item.name}" for item in unused] == []
+    found = {f"{Path(item.filename).relative_to(ROOT)} {item.name}": item for item in unused}
+    dead = [f"{item.typ} {where}:{item.first_lineno}" for where, item in found.items() if where not in KEPT and not _is_key(item)]
+    assert dead == []
+    assert sorted(set(KEPT) - set(found)) == [], "these are used now"
+
+
+def _is_key(item: Item) -> bool:
+    return item.typ == "variable" and bool(_KEYS.fullmatch(f"{Path(item.filename).relative_to(ROOT)} {item.typ}"))

@@ -54,3 +54,12 @@ def test_readme_names_the_commands_that_make_knows():
 
 def test_integration_runs_the_readme_s_command():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_between_documents_lead_somewhere():
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    broken = []
+    for page in pages:
+        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+        broken += [f"{page.relative_to(ROOT)}: {target}" for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert broken == []
