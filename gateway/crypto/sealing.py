@@ -40,7 +40,7 @@ def seal_cookie(ring: KeyRing, name: str, ticket: Ticket) -> str:
     head = bytes((COOKIE_VERSION, len(key.id))) + key.id.encode("ascii")
     nonce = random_bytes(_NONCE)
     sealed = key.cookie_cipher.encrypt(nonce, ticket.id + ticket.secret, _cookie_context(name, head))
-    return binascii.b2a_base64(head + nonce + sealed, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
+    return _to_base64url(head + nonce + sealed).decode("ascii")
 
 
 def open_cookie(ring: KeyRing, name: str, value: str) -> Ticket | None:
@@ -52,8 +52,8 @@ def open_cookie(ring: KeyRing, name: str, value: str) -> Ticket | None:
         data = binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except binascii.Error:
         return None
-    if data[0] != COOKIE_VERSION:
-        return None
+    if data[0] != COOKIE_VERSION or _to_base64url(data) != value.encode("ascii"):
+        return None  # the second: spare bits at the end are set, and a cookie has only one spelling
     end = 2 + data[1]
     head = data[:end]
     key = ring.get(head[2:].decode("latin-1"))
@@ -94,6 +94,10 @@ def open_record(ring: KeyRing, store_key: str, session: bytes, record: bytes) ->
 def revision_of(record: bytes) -> bytes:
     """The 8 bytes on which a change is compared."""
     return record[1:9]
+
+
+def _to_base64url(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL)
 
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
