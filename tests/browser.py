@@ -298,6 +298,10 @@ def _fits(cookie: Cookie, url: URL) -> bool:
     return path == cookie.path or path.startswith(cookie.path if cookie.path.endswith("/") else cookie.path + "/")
 
 
+#: Elements that end a line of text.
+_BLOCKS = {"p", "div", "h1", "h2", "h3", "li", "label", "td", "th", "dt", "dd", "header", "main", "footer", "section", "button", "legend", "title"}
+
+
 class _Reader(HTMLParser):
     """Forms, links, title and words of a page."""
 
@@ -326,6 +330,8 @@ class _Reader(HTMLParser):
                 self._inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self._page.words += " "
         if tag == "form":
             self._form = None
         elif tag == "a" and self._href is not None:
