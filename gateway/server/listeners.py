@@ -8,47 +8,22 @@ side by side.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
 from typing import Final
 
+from gateway.config.addresses import ListenAddress
+
 #: Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn.
 BACKLOG: Final = 4096
 _SOCKET_MODE: Final = 0o660
-_TCP: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:\[\]/]*):(?P<port>[0-9]{1,5})")
 
 
 class CannotListen(Exception):
     """An address cannot be listened on. The text names it and the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A TCP address, or a unix socket's path."""
-
-    host: str
-    port: int
-    unix: Path | None = None
-
-    def __str__(self) -> str:
-        if self.unix is not None:
-            return f"unix:{self.unix}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(text: str) -> Address:
-    """`text` as an address. Raises CannotListen."""
-    if text.startswith("unix:"):
-        return Address("", 0, Path(text.removeprefix("unix:")))
-    found = _TCP.fullmatch(text)
-    if found is None or int(found["port"]) > 65535:
-        raise CannotListen(f"{text}: not an address; write host:port, [v6]:port or unix:/path")
-    return Address(found["host"].strip("[]"), int(found["port"]))
 
 
 class Listener:
@@ -56,7 +31,7 @@ class Listener:
 
     __slots__ = ("_inode", "_server", "address")
 
-    def __init__(self, address: Address, server: asyncio.AbstractServer, inode: int | None) -> None:
+    def __init__(self, address: ListenAddress, server: asyncio.AbstractServer, inode: int | None) -> None:
         self.address = address
         self._server = server
         self._inode = inode
@@ -64,28 +39,37 @@ class Listener:
     def close(self) -> None:
         """Accept no more; connections stay. The socket file goes, unless somebody else has put theirs in its place."""
         self._server.close()
-        path = self.address.unix
+        if self.address.unix is None:
+            return
+        path = Path(self.address.unix)
         try:
-            if path is not None and path.stat().st_ino == self._inode:
+            if path.stat().st_ino == self._inode:
                 path.unlink()
         except OSError:
             pass  # it is gone already
 
 
+def written(address: ListenAddress) -> str:
+    """As it stands in the configuration."""
+    if address.unix is not None:
+        return f"unix:{address.unix}"
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+
+
 async def open_listener(
-    loop: asyncio.AbstractEventLoop, factory: Callable[[], asyncio.Protocol], address: Address, tls: SSLContext | None, handshake: float
+    loop: asyncio.AbstractEventLoop, factory: Callable[[], asyncio.Protocol], address: ListenAddress, tls: SSLContext | None, handshake: float
 ) -> Listener:
     """Listen on `address`; a TLS handshake may take `handshake` seconds. Raises CannotListen."""
     timeout = handshake if tls is not None else None
     try:
         if address.unix is not None:
-            bound = _bind_unix(address.unix)
+            bound, inode = _bind_unix(Path(address.unix))
             server = await loop.create_unix_server(factory, sock=bound, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=timeout)
-            return Listener(address, server, address.unix.stat().st_ino)
-        server = await loop.create_server(factory, address.host or None, address.port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=timeout)
+            return Listener(address, server, inode)
+        server = await loop.create_server(factory, address.host, address.port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=timeout)
     except OSError as error:
-        raise CannotListen(f"cannot listen on {address}: {_reason(error)}") from error
-    return Listener(Address(address.host, server.sockets[0].getsockname()[1]), server, None)
+        raise CannotListen(f"cannot listen on {written(address)}: {_reason(error)}") from error
+    return Listener(ListenAddress(address.host, server.sockets[0].getsockname()[1]), server, None)
 
 
 def _reason(error: OSError) -> str:
@@ -94,7 +78,8 @@ def _reason(error: OSError) -> str:
     return words.get(error.errno or 0) or error.strerror or type(error).__name__
 
 
-def _bind_unix(path: Path) -> socket.socket:
+def _bind_unix(path: Path) -> tuple[socket.socket, int]:
+    """The bound socket and its file's inode."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -110,7 +95,7 @@ def _bind_unix(path: Path) -> socket.socket:
     except OSError:
         bound.close()
         raise
-    return bound
+    return bound, path.stat().st_ino
 
 
 def _remove_stale(path: Path) -> None:

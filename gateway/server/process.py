@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.server.listeners import Address, Listener, open_listener
+from gateway.config.addresses import ListenAddress
+from gateway.server.listeners import Listener, open_listener, written
 from gateway.server.readiness import Readiness, Status
 from gateway.server.serving import Server
 from gateway.server.tls import Certificate
@@ -32,8 +33,8 @@ _ADMIN_GRACE: Final = 0.2
 class Plan:
     """What a process listens on, and how it ends. Times in seconds; `handshake` is how long a TLS handshake may take."""
 
-    public: tuple[Address, ...]
-    admin: tuple[Address, ...]
+    public: tuple[ListenAddress, ...]
+    admin: tuple[ListenAddress, ...]
     certificate: Certificate | None
     handshake: float
     delay: float
@@ -41,7 +42,8 @@ class Plan:
 
 
 class Process:
-    """Runs until it is told to end. `background` are tasks that run forever; `reload` is what SIGHUP asks for; `close` gives back what was opened."""
+    """Runs until it is told to end. `background` are tasks that run forever; `reload` is what SIGHUP asks for;
+    `close_tunnels` and `close` give back what was opened."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Process:
         readiness: Readiness,
         background: Sequence[Callable[[], Coroutine[Any, Any, None]]],
         reload: Callable[[], Awaitable[object]],
+        close_tunnels: Callable[[], int],
         close: Callable[[], Awaitable[None]],
         audit: Audit,
     ) -> None:
@@ -60,13 +63,14 @@ class Process:
         self._readiness = readiness
         self._background = tuple(background)
         self._reload = reload
+        self._close_tunnels = close_tunnels
         self._close = close
         self._audit = audit
         self._end = asyncio.Event()
         self._at_once = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, started: Callable[[Sequence[Address]], None] = lambda _: None) -> None:
+    async def run(self, started: Callable[[Sequence[ListenAddress]], None] = lambda _: None) -> None:
         """Listen and serve; returns when everything is closed. `started` hears where. Raises CannotListen."""
         listeners: list[Listener] = []
         public: list[Listener] = []
@@ -93,11 +97,11 @@ class Process:
             self._at_once.set()
         self._end.set()
 
-    async def _open(self, server: Server, address: Address, certificate: Certificate | None) -> Listener:
+    async def _open(self, server: Server, address: ListenAddress, certificate: Certificate | None) -> Listener:
         listener = await open_listener(
             asyncio.get_running_loop(), server, address, None if certificate is None else certificate.context, self._plan.handshake
         )
-        log.info("listening on %s%s", listener.address, "" if server is self._public else " (admin)")
+        log.info("listening on %s%s", written(listener.address), "" if server is self._public else " (admin)")
         return listener
 
     def _begin(self) -> None:
@@ -125,6 +129,7 @@ class Process:
         await self._unless_at_once(asyncio.sleep(self._plan.delay))
         for listener in public:
             listener.close()
+        self._close_tunnels()  # they have no end of their own
         if not await self._unless_at_once(self._public.drain(self._plan.grace)):
             await self._public.drain(0)
 

@@ -274,10 +274,9 @@ class Connection(RequestHandler):
     # ---------------------------------------------------------------- the end
 
     def drain(self) -> None:
-        """Serve what has begun, then close. A tunnel has no end of its own and is closed now."""
+        """Serve what has begun, then close."""
         self.draining = True
-        idle = self._waiter is not None and not self._waiter.done() and not self._head
-        if idle or self._payload_parser is not None:
+        if self._waiter is not None and not self._waiter.done() and not self._head:
             self.force_close()
 
     async def _linger(self) -> None:

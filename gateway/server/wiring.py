@@ -1,0 +1,187 @@
+"""The one place where things are constructed: from settings to a process that can run.
+
+`open_accounts` and `open_session_store` serve the command line too. Nothing here connects; that is start.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import __version__
+from gateway.config.addresses import parse_listen
+from gateway.config.model import Settings
+from gateway.crypto.assertion import jwks
+from gateway.crypto.passwords import Argon2Cost, Hasher
+from gateway.server.admin import Admin
+from gateway.server.counting import CountedAudit, counting_absence
+from gateway.server.files import Watched
+from gateway.server.process import Plan, Process
+from gateway.server.readiness import Readiness
+from gateway.server.reload import Fresh, Reloader
+from gateway.server.serving import Server
+from gateway.server.tls import Certificate
+from gateway.services.assertions import Assertions
+from gateway.services.effects import Effects
+from gateway.services.gatekeeper import Gatekeeper
+from gateway.services.login import Login
+from gateway.services.passwords import Passwords
+from gateway.services.records import Records
+from gateway.services.renewal import Renewal
+from gateway.services.sessions import Sessions
+from gateway.services.throttle import Throttle
+from gateway.services.watch import Watch
+from gateway.snapshot import Live, Snapshot
+from gateway.stores.accounts import AccountStore
+from gateway.stores.memory.sessions import MemorySessionStore
+from gateway.stores.memory.throttle import MemoryThrottleStore
+from gateway.stores.redis import RedisSessionStore, RedisThrottleStore, open_redis
+from gateway.stores.redis.connect import Client
+from gateway.stores.sessions import SessionStore
+from gateway.stores.sql.accounts import SqlAccountStore
+from gateway.stores.sql.engine import Database, open_database
+from gateway.stores.throttle import ThrottleStore
+from gateway.telemetry.access import AccessLog
+from gateway.telemetry.metrics import Kept, Metrics
+from gateway.web.front import Front
+from gateway.web.pages.handler import Pages
+from gateway.web.pages.problems import Problems
+from gateway.web.proxy.handler import Proxy
+from gateway.web.proxy.pool import Upstreams
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """`wall` is seconds since 1970, `monotonic` seconds of any origin."""
+
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStores:
+    """What lies in the session store. `client` is None for memory://."""
+
+    sessions: SessionStore
+    throttle: ThrottleStore
+    client: Client | None
+
+
+def open_accounts(settings: Settings) -> Database:
+    """The accounts' database; connects when it is first asked."""
+    password = settings.users.database_password
+    return open_database(settings.users.database, None if password is None else password.get_secret_value())
+
+
+def open_session_store(settings: Settings, clock: Callable[[], float]) -> SessionStores:
+    """The session store; connects when it is first asked. memory:// is a new, empty one. `clock` is seconds since 1970."""
+    if settings.session.store == "memory://":
+        return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock), None)
+    password = settings.session.store_password
+    client = open_redis(settings.session.store, None if password is None else password.get_secret_value())
+    return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
+
+
+def make_passwords(settings: Settings) -> Passwords:
+    """The bounded pool that hashes."""
+    argon2 = settings.users.password.argon2
+    cost = Argon2Cost(memory=argon2.memory // 1024, time=argon2.time, parallelism=argon2.parallelism)
+    return Passwords(Hasher(cost), settings.users.password.pool)
+
+
+def fixed_values(settings: Settings) -> dict[str, object]:
+    """The keys that only a restart changes, with their values."""
+    server, session, users = settings.server, settings.session, settings.users
+    return {
+        "server.listen": server.listen,
+        "server.admin_listen": server.admin_listen,
+        "server.tls": server.tls,
+        "server.shutdown_delay": server.shutdown_delay,
+        "server.shutdown_grace": server.shutdown_grace,
+        "log": settings.log,
+        "session.store": session.store,
+        "session.store_password": session.store_password,
+        "session.key_prefix": session.key_prefix,
+        "users.database": users.database,
+        "users.database_password": users.database_password,
+        "users.password.argon2": users.password.argon2,
+        "users.password.pool": users.password.pool,
+    }
+
+
+def make_process(
+    settings: Settings,
+    snapshot: Snapshot,
+    database: Database,
+    stores: SessionStores,
+    passwords: Passwords,
+    clocks: Clocks,
+    write: Callable[[str], None],
+    report: Callable[[str], None],
+    configuration: Path,
+    read: Callable[[], Fresh],
+) -> Process:
+    """Everything that serves. `write` takes lines for standard output, `report` warnings; `read` reads the configuration again.
+
+    Raises BadCertificate.
+    """
+    metrics = Metrics(__version__)
+    metrics.expect_routes(route.name for route in snapshot.routes.routes)
+    audit = CountedAudit(write, clocks.wall, metrics)
+    live = Live(snapshot)
+    accounts: AccountStore = counting_absence(SqlAccountStore(database), lambda: metrics.store_error(Kept.DATABASE))
+    session_store = counting_absence(stores.sessions, lambda: metrics.store_error(Kept.SESSIONS))
+    records = Records(session_store, settings.session.key_prefix)
+    renewal = Renewal(records, clocks.wall)
+    sessions = Sessions(records, renewal, audit, clocks.wall)
+    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix)
+    login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
+    watch = Watch(sessions, live)
+    problems = Problems()
+    upstreams = Upstreams()
+    proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
+    pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
+    access_log = AccessLog(write, settings.log.format, clocks.wall)
+    front = Front(live, Gatekeeper(sessions, Assertions(clocks.wall)), proxy, pages, problems, access_log, metrics, clocks.monotonic)
+    readiness = Readiness(session_store.ping, accounts.ping)
+    public = Server(front.handle, front.refuse, live, metrics.connection_refused)
+    admin_handler = Admin(readiness, metrics)
+    admin = Server(admin_handler.handle, admin_handler.refuse, live, metrics.connection_refused)
+    metrics.watch_open(lambda: public.open, lambda: proxy.tunnels)
+    tls = settings.server.tls
+    certificate = None if tls is None else Certificate(Path(tls.certificate_file), Path(tls.key_file))
+    certificates = [] if certificate is None else [certificate]
+    watched = Watched(configuration, [path for one in certificates for path in one.files])
+    reloader = Reloader(read, fixed_values(settings), watched, live, certificates, audit, metrics)
+
+    async def close() -> None:
+        await renewal.flush()
+        upstreams.close()
+        passwords.close()
+        await session_store.close()
+        await accounts.close()
+
+    return Process(
+        _plan(settings, certificate),
+        public,
+        admin,
+        readiness,
+        [Effects(accounts, sessions, live, report).run, watch.run, renewal.run, reloader.watch],
+        reloader.reload,
+        proxy.close_tunnels,
+        close,
+        audit,
+    )
+
+
+def _plan(settings: Settings, certificate: Certificate | None) -> Plan:
+    server = settings.server
+    return Plan(
+        public=tuple(parse_listen(text) for text in server.listen),
+        admin=() if server.admin_listen is None else (parse_listen(server.admin_listen),),
+        certificate=certificate,
+        handshake=server.limits.header_timeout,
+        delay=server.shutdown_delay,
+        grace=server.shutdown_grace,
+    )
