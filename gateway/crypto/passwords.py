@@ -24,9 +24,9 @@ _ARGON2: Final = re.compile(
 _BCRYPT: Final = re.compile(r"(?P<scheme>\$2[aby]\$(?P<cost>\d\d))\$[A-Za-z0-9./]{53}")
 #: bcrypt reads no further (bytes); programs that made such hashes cut there without a word.
 _BCRYPT_READS: Final = 72
-#: What a hash in the table may ask for at most: 1 GiB; passes; a bcrypt cost of about a second.
-_MOST_MEMORY: Final = 1 << 20
-_MOST_TIME: Final = 32
+#: What a hash in the table may ask for at most: 4 GiB; passes; a bcrypt cost of some seconds.
+_MOST_MEMORY: Final = 4 << 20
+_MOST_TIME: Final = 100
 _MOST_COST: Final = 15
 
 

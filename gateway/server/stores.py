@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.config.model import Settings
 from gateway.crypto.passwords import Argon2Cost, Hasher
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
-from gateway.stores.redis.connect import open_redis
+from gateway.stores.redis.connect import Client, open_redis
 from gateway.stores.redis.sessions import RedisSessionStore
 from gateway.stores.redis.throttle import RedisThrottleStore
 from gateway.stores.sessions import SessionStore
@@ -18,10 +18,11 @@ from gateway.stores.throttle import ThrottleStore
 
 @dataclass(frozen=True, slots=True)
 class SessionStores:
-    """What is kept for sessions and logins; closing `sessions` closes both."""
+    """What is kept for sessions and logins; closing `sessions` closes both. `client` is None for memory://."""
 
     sessions: SessionStore
     throttle: ThrottleStore
+    client: Client | None = None
 
 
 def open_accounts(settings: Settings) -> Database:
@@ -36,7 +37,7 @@ def open_session_store(settings: Settings, clock: Callable[[], float]) -> Sessio
         return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock))
     password = settings.session.store_password
     client = open_redis(settings.session.store, password.get_secret_value() if password else None)
-    return SessionStores(RedisSessionStore(client), RedisThrottleStore(client))
+    return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
 
 
 def make_hasher(settings: Settings) -> Hasher:

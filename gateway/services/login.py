@@ -7,6 +7,7 @@ login ends its own. Contract: DESIGN 1.7 "Login"; sources: OWASP Authentication 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,6 +88,25 @@ class Login:
             self._failed(facts, account, "unverified")
             return Unverified()
         return await self._begin(snapshot, facts, account, checked, password, remember=remember)
+
+    async def learn(self) -> None:
+        """Find out how long refusals must last: before serving, and now and then, since hashes come and go. A store that is away changes nothing."""
+        try:
+            stored = await self._accounts.strongest_hashes()
+        except StoreAway:
+            if self._passwords.slowest:
+                return  # what was learnt before is better than nothing
+            stored = ()
+        try:
+            await self._passwords.measure(stored)
+        except Busy:
+            pass  # a measurement among so many others would say nothing
+
+    async def run(self, every: float = 3600.0) -> None:
+        """Go on learning, forever."""
+        while True:
+            await self.learn()
+            await asyncio.sleep(every)
 
     async def _refuse(self, facts: Facts, account: Account | None, checked: Checked) -> Wrong:
         reason = "unknown" if account is None else "wrong" if not checked.right else account.identity.state.value

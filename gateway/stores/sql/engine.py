@@ -109,6 +109,8 @@ def open_database(url: str, password: str | None = None, *, within: float = WITH
     if parsed.get_backend_name() == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise ValueError("SQLite needs a file: sqlite:///path")
+        if parsed.query:
+            raise ValueError("a database in SQLite takes no options")
         return Database(_open_sqlite(parsed.database), within, Path(parsed.database))
     if parsed.get_backend_name() == "postgresql":
         return Database(_open_postgres(parsed, password, within), within)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,10 @@ class FailingAccounts(SqlAccountStore):
         if self._outages.meanwhile is not None:
             await self._outages.meanwhile()
         return await super().epoch(user_id)
+
+    async def strongest_hashes(self) -> Sequence[str]:
+        self._outages.check("strongest_hashes")
+        return await super().strongest_hashes()
 
     async def record_login(self, user_id: str, now: float) -> None:
         self._outages.check("record_login")
@@ -213,7 +217,7 @@ async def test_every_refusal_is_waited_out_and_no_success(world):
     await world.add("ann")
     await world.add("eve", state=State.DISABLED)
     world.hasher.takes = 10.0
-    await world.passwords.measure([])
+    await world.login.learn()
     world.hasher.takes = 4.0
     for email, password in (("ann@example.com", "wrong"), ("eve@example.com", RIGHT), ("unknown@example.com", "x")):
         world.slept.clear()
@@ -222,6 +226,19 @@ async def test_every_refusal_is_waited_out_and_no_success(world):
     world.slept.clear()
     assert isinstance(await world.attempt(), LoggedIn)
     assert world.slept == []
+
+
+async def test_what_was_learnt_of_hashes_outlives_an_outage(world):
+    world.outages.away.add("strongest_hashes")
+    world.hasher.takes = 2.0
+    await world.login.learn()
+    assert world.passwords.slowest == pytest.approx(2.2)
+    world.hasher.takes = 5.0
+    await world.login.learn()
+    assert world.passwords.slowest == pytest.approx(2.2)
+    world.outages.away.clear()
+    await world.login.learn()
+    assert world.passwords.slowest == pytest.approx(5.5)
 
 
 async def test_only_the_right_password_tells_that_the_address_must_be_verified(world):

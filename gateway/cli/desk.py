@@ -1,0 +1,150 @@
+"""What commands that change accounts and sessions share: the configuration, open stores, and how an outcome ends the program.
+
+Exit status: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 a store could not be reached. Audit lines go to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import click
+
+from gateway.config.errors import ConfigErrors
+from gateway.config.load import Loaded, load
+from gateway.config.snapshot import make_snapshot
+from gateway.core.password import PasswordPolicy, Weakness
+from gateway.server.stores import make_hasher, open_accounts, open_session_store
+from gateway.services.accounts import Accounts, Felt, NoAccount, Reach, Weak
+from gateway.services.addresses import NotValid
+from gateway.services.audit import Audit
+from gateway.services.effects import Effects
+from gateway.services.passwords import Passwords
+from gateway.services.records import Records
+from gateway.services.renewal import Renewal
+from gateway.services.sessions import Sessions
+from gateway.services.throttle import Throttle
+from gateway.snapshot import Live, Snapshot
+from gateway.stores import StoreAway
+from gateway.stores.accounts import AddressTaken
+from gateway.stores.sql import schema
+from gateway.stores.sql.accounts import SqlAccountStore
+from gateway.stores.sql.engine import Database
+from gateway.stores.sql.schema import Standing
+
+T = TypeVar("T")
+
+
+REFUSED, USAGE, AWAY = 1, 2, 3
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="GATEWAY_CONFIG",
+    required=True,
+    help="The configuration: a file, or a folder of *.yml. GATEWAY_CONFIG names it too.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`sessions` is None where sessions are in the memory of another process."""
+
+    snapshot: Snapshot
+    accounts: Accounts
+    sessions: Sessions | None
+
+
+def fail(status: int, text: str) -> NoReturn:
+    """End the program."""
+    click.echo(f"Error: {text}", err=True)
+    raise SystemExit(status)
+
+
+def loaded_from(config: Path, *, serving: bool = True) -> Loaded:
+    """The configuration; every mistake in it is told, and ends the program. `serving`: keys and public_url are needed too."""
+    try:
+        return load(config, os.environ, serving=serving)  # noqa: TID251 - handed on to config/, which reads it
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(str(problem), err=True)
+        raise SystemExit(USAGE) from None
+
+
+def run(work: Awaitable[T]) -> T:
+    """What `work` returns; what it could not do ends the program with a sentence and a status."""
+
+    async def finish() -> T:
+        return await work
+
+    try:
+        return asyncio.run(finish())
+    except StoreAway as error:
+        fail(AWAY, str(error))
+    except NoAccount:
+        fail(REFUSED, "there is no account of that address")
+    except AddressTaken:
+        fail(REFUSED, "an account of that address exists")
+    except NotValid as error:
+        fail(REFUSED, str(error))
+    except OSError as error:
+        fail(AWAY, error.strerror or type(error).__name__)
+
+
+@asynccontextmanager
+async def open_desk(loaded: Loaded, *, create: bool = False) -> AsyncIterator[Desk]:
+    """Everything that a command needs. `create` makes a missing SQLite file; otherwise a database that is not ready ends the program."""
+    settings = loaded.settings
+    database = open_accounts(settings)
+    stores = open_session_store(settings, time.time)
+    passwords = Passwords(make_hasher(settings), threads=1)
+    try:
+        await require_schema(database, create=create)
+        snapshot = make_snapshot(loaded)
+        audit = Audit(lambda line: click.echo(line, err=True), time.time)
+        store = SqlAccountStore(database)
+        sessions, reach = None, None
+        if stores.sessions.shared:
+            records = Records(stores.sessions, settings.session.key_prefix)
+            sessions = Sessions(records, Renewal(records, time.time), audit, time.time)
+            reach = Reach(Effects(store, sessions, Live(snapshot), _say), Throttle(stores.throttle, settings.session.key_prefix))
+        policy = PasswordPolicy(settings.users.password.min_length, settings.users.password.max_length)
+        try:
+            yield Desk(snapshot, Accounts(store, passwords, policy, reach, audit, time.time, "command line"), sessions)
+        except Weak as weak:
+            limits = {Weakness.TOO_SHORT: f"shorter than {policy.min_length}", Weakness.TOO_LONG: f"longer than {policy.max_length}"}
+            fail(REFUSED, f"the password is {limits[weak.weakness]} characters ({weak.weakness})")
+    finally:
+        passwords.close()
+        await stores.sessions.close()
+        await database.close()
+
+
+async def require_schema(database: Database, *, create: bool = False) -> None:
+    """End the program unless the database has the newest version. Raises StoreAway."""
+    found = await schema.standing(database)
+    if found is Standing.MISSING and create:
+        await schema.upgrade(database)
+        click.echo(f"{database.file} was created", err=True)
+    elif found is Standing.FOREIGN:
+        fail(AWAY, f"the database cannot be used: {found.value}; run a newer gateway")
+    elif found is not Standing.NEWEST:
+        fail(AWAY, f"the database cannot be used: {found.value}; run: gateway db upgrade")
+
+
+def tell(felt: Felt, done: str) -> None:
+    """Say that something was done, and when sessions feel it; a store that is away ends the program."""
+    if felt is Felt.LATER:
+        fail(AWAY, felt.value)
+    click.echo(done if felt is Felt.NOW else f"{done} ({felt.value})", err=True)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
