@@ -105,6 +105,8 @@ def _ask_login(facts: Facts, surface: Surface, places: Places) -> Answer:
         return Fail(401, Problem.LOGIN_REQUIRED, login_url=location) if surface is Surface.NGINX else Redirect(location)
     if facts.navigating and not facts.upgrade:
         # A form posted after the session ended: what was typed is not lost silently, and a redirect would turn it into a GET (proxying.md F2).
+        if surface is Surface.NGINX:
+            return Fail(401, Problem.NOT_SENT)  # its page is not shown, and recipes redirect wherever there is a login_url
         return Fail(401, Problem.NOT_SENT, login_url=places.login_url(facts, _referring_path(facts), absolute=absolute))
     return Fail(401, Problem.LOGIN_REQUIRED)
 

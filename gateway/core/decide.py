@@ -108,8 +108,11 @@ def select(facts: Facts, places: Places) -> Selected | UnknownHost | NoRoute | M
     for reading in facts.readings:
         other = _find(facts, places, reading)
         if not isinstance(other, Selected) or other.route is not found.route or other.rule is not found.rule:
-            return Malformed("the address can be read in two ways that have different rules")
+            return Malformed(_TWO_READINGS)
     return found
+
+
+_TWO_READINGS = "the address can be read in two ways that have different rules"
 
 
 def decide(facts: Facts, selected: Selected, who: Identity | Nobody) -> Decision:
@@ -146,7 +149,9 @@ def _decide_for(who: Identity, facts: Facts, selected: Selected) -> Decision:
             case Effect.LOGIN | Effect.MEMBERS:
                 if rule.admits(who):
                     return Allow(who, rule) if who.state is State.VERIFIED else Refuse(_STATES[who.state], rule)
-        index = first_about(rules, facts, facts.path, index + 1)
+        start, index = index + 1, first_about(rules, facts, facts.path, index + 1)
+        if any(first_about(rules, facts, reading, start) != index for reading in facts.readings):
+            return Malformed(_TWO_READINGS)
     return Refuse(Reason.NO_MATCH)
 
 

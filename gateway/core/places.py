@@ -117,4 +117,4 @@ class Places:
     def _asks_or_ends(self, path: str) -> bool:
         """Own pages that must not be a destination: they would log in or out, or answer a proxy's question."""
         own = self.own(path)
-        return own is not None and own.split("/")[1] in ("login", "logout", "check")
+        return own is not None and own.lstrip("/").partition("/")[0] in ("login", "logout", "check")

@@ -149,10 +149,12 @@ def _readings(readings: set[str]) -> set[str]:
     decoded `?` or `#`, that reads compatibility characters or `\\` as what they look like, and then resolves dots."""
     for _ in range(3):
         readings |= {_decode_again(reading) for reading in readings if "%" in reading}
-    readings |= {"/".join(segment.partition(";")[0] for segment in reading.split("/")) for reading in readings if ";" in reading}
-    readings |= {_QUERY_OR_FRAGMENT.split(reading, maxsplit=1)[0] or "/" for reading in readings}
-    readings |= {unicodedata.normalize("NFKC", reading) for reading in readings if not reading.isascii()}
-    return readings | {remove_dots(reading.replace("\\", "/")) for reading in readings}
+        readings |= {unicodedata.normalize("NFKC", reading) for reading in readings if not reading.isascii()}
+    readings |= {reading.replace("\\", "/") for reading in readings}  # before parameters are cut: `..;\..;/` climbs twice
+    for _ in range(2):
+        readings |= {_QUERY_OR_FRAGMENT.split(reading, maxsplit=1)[0] or "/" for reading in readings}
+        readings |= {"/".join(segment.partition(";")[0] for segment in reading.split("/")) for reading in readings if ";" in reading}
+    return readings | {remove_dots(reading) for reading in readings}
 
 
 def _decode_again(text: str) -> str:
