@@ -77,7 +77,7 @@ class Pages:
         """Answer a request for `own_path`, the path below the prefix (`/login`)."""
         facts = _looking(request, facts)
         visit = read_visit(request, facts, snapshot, exchange, tuple(self._sessions.presented(snapshot, facts)), self._clock())
-        methods = self._by_path.get("/static/*" if own_path.startswith(_STATIC) else own_path, {})
+        methods = self._by_path.get("/static/*" if own_path.startswith(_STATIC) and own_path != _STATIC else own_path, {})
         reach = next((endpoint.reach for endpoint in methods.values()), Reach.PUBLIC)
         if reach is not Reach.ANY and not snapshot.places.knows(facts.host):
             return self._fail(Fail(421, Problem.UNKNOWN_HOST), visit)

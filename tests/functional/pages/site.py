@@ -1,0 +1,179 @@
+"""The pages alone behind a real HTTP server: memory sessions, SQLite accounts, a clock that the test moves. Own paths answer, everything else is 404.
+
+`http://auth.example.test` is public_url, `wiki.example.test` has a route; every name leads to this machine (see `Browser`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from gateway.core.cookies import CookieShape
+from gateway.core.forwarded import Trust
+from gateway.core.identity import State
+from gateway.core.places import AllowedHost, Places
+from gateway.core.routes import RouteTable
+from gateway.core.urls import Malformed, Origin
+from gateway.crypto.passwords import CHEAPEST, Hasher
+from gateway.crypto.tokens import new_request_id
+from gateway.services.audit import Audit
+from gateway.services.login import Login
+from gateway.services.passwords import Passwords
+from gateway.services.records import Records
+from gateway.services.renewal import Renewal
+from gateway.services.sessions import Sessions
+from gateway.services.throttle import Throttle
+from gateway.snapshot import Snapshot
+from gateway.stores import StoreAway
+from gateway.stores.memory.sessions import MemorySessionStore
+from gateway.stores.memory.throttle import MemoryThrottleStore
+from gateway.stores.sql.accounts import SqlAccountStore
+from gateway.stores.sql.engine import open_database
+from gateway.stores.sql.schema import upgrade
+from gateway.web.exchange import Exchange
+from gateway.web.pages.handler import Pages
+from gateway.web.pages.problems import Problems
+from gateway.web.request import read_facts
+from tests.browser import Browser, Form, Page
+from tests.samples import SettableClock, sample_account, sample_ring, sample_route, sample_snapshot
+
+PASSWORD = "a tortoise plays the cello"
+AUTH = "http://auth.example.test"
+WIKI = "http://wiki.example.test"
+
+
+class SwitchedStore(MemorySessionStore):
+    """A store that goes away when the test says so."""
+
+    away = False
+
+    async def get(self, key: str) -> bytes | None:
+        self._check()
+        return await super().get(key)
+
+    async def put(self, key: str, record: bytes, ttl: float) -> None:
+        self._check()
+        await super().put(key, record, ttl)
+
+    async def delete(self, key: str) -> bool:
+        self._check()
+        return await super().delete(key)
+
+    def records(self) -> int:
+        """How many sessions there are."""
+        return len(self._records)
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreAway("switched off")
+
+
+class Site:
+    """One server. Replace `snapshot` to change the configuration."""
+
+    def __init__(self, clock: SettableClock, pages: Pages, store: SwitchedStore, accounts: SqlAccountStore, audit: list[str]) -> None:
+        self.clock = clock
+        self.pages = pages
+        self.store = store
+        self.accounts = accounts
+        self.audit = audit
+        self.port = 0
+        self.snapshot = site_snapshot()
+        self.exchanges: list[Exchange] = []
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        exchange = Exchange(new_request_id(), 0.0, request.remote)
+        self.exchanges.append(exchange)
+        try:
+            facts = read_facts(request.method, request._message.path, request.raw_headers, request.remote, request.scheme, self.snapshot)
+        except Malformed:
+            return web.Response(status=400)
+        own = self.snapshot.places.own(facts.path)
+        if own is None:
+            return web.Response(status=404, text="the application")
+        return await self.pages.handle(request, own, facts, self.snapshot, exchange)
+
+    def browser(self, base: str = AUTH) -> Browser:
+        """A new profile."""
+        return Browser(base, ports={80: self.port})
+
+    async def login_form(self, browser: Browser, url: str = f"{AUTH}/_auth/login") -> Form:
+        """Open the login page."""
+        page = await browser.get(url)
+        assert page.status == 200, page.words
+        return page.form_to("/login")
+
+    async def login(self, browser: Browser, url: str = f"{AUTH}/_auth/login", *, email: str = "ann@example.com") -> Page:
+        """Open the login page there and log in."""
+        form = await self.login_form(browser, url)
+        page = await browser.submit(form, email=email, password=PASSWORD)
+        assert page.status == 303, page.words
+        return page
+
+    async def logged_in(self, browser: Browser, url: str = f"{AUTH}/_auth/session") -> bool:
+        """Whether the gateway knows who that is."""
+        page = await browser.get(url)
+        assert page.status in (200, 401), page.text
+        return page.status == 200
+
+
+def site_snapshot(*, domain: str | None = None, public: Origin | None = None, **changes: Any) -> Snapshot:
+    """Plain http, a wiki, a wildcard, one allowed host."""
+    public = public or Origin("http", "auth.example.test", 80)
+    secure = public.scheme == "https"
+    table = RouteTable((sample_route(host="wiki.example.test"), sample_route("docs", host="*.docs.example.test")))
+    name = ("__Secure-gw" if domain else "__Host-gw") if secure else "gw"
+    snapshot = replace(
+        sample_snapshot(),
+        places=Places(public, "/_auth", domain, (AllowedHost("other.example.org"), AllowedHost("dev.example.org", 8443)), table),
+        routes=table,
+        cookie=CookieShape(name, secure, "lax", domain),
+        keys=sample_ring("2026a", "2026b"),
+        trust=Trust([ip_network("127.0.0.0/8")]),
+    )
+    return replace(snapshot, **changes)
+
+
+async def make_accounts(file: Path) -> None:
+    """Ann is verified, Carl is created, Dora disabled, Ed expired; all have the same password."""
+    database = open_database(f"sqlite:///{file}")
+    await upgrade(database)
+    accounts, hasher = SqlAccountStore(database), Hasher(CHEAPEST)
+    for name, state in (("ann", State.VERIFIED), ("carl", State.CREATED), ("dora", State.DISABLED), ("ed", State.EXPIRED)):
+        await accounts.add(replace(sample_account(name, state=state), password_hash=hasher.hash(PASSWORD)))
+    await database.close()
+
+
+@asynccontextmanager
+async def open_site(clock: SettableClock, file: Path) -> AsyncIterator[Site]:
+    """`file` is a database of `make_accounts`."""
+    audit_lines: list[str] = []
+    database = open_database(f"sqlite:///{file}")
+    accounts, hasher = SqlAccountStore(database), Hasher(CHEAPEST)
+    store, audit = SwitchedStore(clock), Audit(audit_lines.append, clock)
+    records = Records(store, "gw:")
+    sessions = Sessions(records, Renewal(records, clock), audit, clock)
+    passwords = Passwords(hasher, 1)
+    login = Login(accounts, sessions, Throttle(MemoryThrottleStore(clock), "gw:"), passwords, audit, clock)
+    site = Site(clock, Pages(sessions, login, Problems(), _no_keys, clock), store, accounts, audit_lines)
+    runner = web.ServerRunner(web.Server(site.answer))
+    await runner.setup()
+    listener = web.TCPSite(runner, "127.0.0.1", 0)
+    await listener.start()
+    site.port = runner.addresses[0][1]
+    try:
+        yield site
+    finally:
+        await runner.cleanup()
+        passwords.close()
+        await database.close()
+
+
+def _no_keys(_snapshot: Snapshot) -> bytes:
+    return b'{"keys":[]}'
