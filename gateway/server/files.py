@@ -10,12 +10,18 @@ _State = tuple[int, int, int] | None
 
 
 class Watched:
-    """The state of a configuration: a file or a folder of `*.yml`, and further files such as certificates."""
+    """The state of a configuration: a file or a folder of `*.yml`, and further files such as secrets and certificates."""
 
     def __init__(self, configuration: Path, further: Iterable[Path]) -> None:
         self._configuration = configuration
         self._further = tuple(further)
         self._seen = self._look()
+
+    def extend(self, further: Iterable[Path]) -> None:
+        """From now on these too."""
+        new = [path for path in further if path not in self._seen]
+        self._further += tuple(new)
+        self._seen.update((path, _state(path)) for path in new)
 
     def changed(self) -> bool:
         """Whether anything is different from the last time this was asked."""

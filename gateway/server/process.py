@@ -70,7 +70,7 @@ class Process:
         self._at_once = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, started: Callable[[Sequence[ListenAddress]], None] = lambda _: None) -> None:
+    async def run(self, started: Callable[[Sequence[ListenAddress]], None] | None = None) -> None:
         """Listen and serve; returns when everything is closed. `started` hears where. Raises CannotListen."""
         listeners: list[Listener] = []
         public: list[Listener] = []
@@ -82,7 +82,8 @@ class Process:
             self._begin()
             self._readiness.status = Status.READY
             self._audit.record(Event.SERVER_START)
-            started([listener.address for listener in public])
+            if started is not None:
+                started([listener.address for listener in public])
             await self._end.wait()
             await self._drain(public)
             self._audit.record(Event.SERVER_STOP)

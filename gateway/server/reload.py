@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.server.files import Watched
 from gateway.server.tls import BadCertificate, Certificate
@@ -25,10 +26,11 @@ LOOK_EVERY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A configuration that was read again: what requests see of it, and the values of keys that only a restart changes."""
+    """A configuration that was read: what requests see of it, the values of keys that only a restart changes, and the files it stands in."""
 
     snapshot: Snapshot
     fixed: dict[str, object]
+    files: tuple[Path, ...]
 
 
 class Refused(Exception):
@@ -84,6 +86,7 @@ class Reloader:
 
     def _take(self, fresh: Fresh) -> None:
         self._live.snapshot = fresh.snapshot
+        self._watched.extend(fresh.files)
         self._metrics.expect_routes(route.name for route in fresh.snapshot.routes.routes)
         self._metrics.reload(Reload.LOADED)
         self._audit.record(Event.CONFIG_RELOAD)

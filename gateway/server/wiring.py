@@ -1,6 +1,6 @@
-"""The one place where things are constructed: from settings to a process that can run.
+"""The one place where things are constructed: from settings to a process that can run. (Stores, which the command line opens too: stores.py.)
 
-`open_accounts` and `open_session_store` serve the command line too. Nothing here connects; that is start.py's.
+Nothing here connects; that is start.py's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from gateway import __version__
 from gateway.config.addresses import parse_listen
 from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
-from gateway.crypto.passwords import Argon2Cost, Hasher
 from gateway.server.admin import Admin
 from gateway.server.counting import CountedAudit, counting_absence
 from gateway.server.files import Watched
@@ -21,6 +20,7 @@ from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
 from gateway.server.reload import Fresh, Reloader
 from gateway.server.serving import Server
+from gateway.server.stores import SessionStores
 from gateway.server.tls import Certificate
 from gateway.services.assertions import Assertions
 from gateway.services.effects import Effects
@@ -32,16 +32,10 @@ from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.throttle import Throttle
 from gateway.services.watch import Watch
-from gateway.snapshot import Live, Snapshot
+from gateway.snapshot import Live
 from gateway.stores.accounts import AccountStore
-from gateway.stores.memory.sessions import MemorySessionStore
-from gateway.stores.memory.throttle import MemoryThrottleStore
-from gateway.stores.redis import RedisSessionStore, RedisThrottleStore, open_redis
-from gateway.stores.redis.connect import Client
-from gateway.stores.sessions import SessionStore
 from gateway.stores.sql.accounts import SqlAccountStore
-from gateway.stores.sql.engine import Database, open_database
-from gateway.stores.throttle import ThrottleStore
+from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.front import Front
@@ -57,37 +51,6 @@ class Clocks:
 
     wall: Callable[[], float]
     monotonic: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStores:
-    """What lies in the session store. `client` is None for memory://."""
-
-    sessions: SessionStore
-    throttle: ThrottleStore
-    client: Client | None
-
-
-def open_accounts(settings: Settings) -> Database:
-    """The accounts' database; connects when it is first asked."""
-    password = settings.users.database_password
-    return open_database(settings.users.database, None if password is None else password.get_secret_value())
-
-
-def open_session_store(settings: Settings, clock: Callable[[], float]) -> SessionStores:
-    """The session store; connects when it is first asked. memory:// is a new, empty one. `clock` is seconds since 1970."""
-    if settings.session.store == "memory://":
-        return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock), None)
-    password = settings.session.store_password
-    client = open_redis(settings.session.store, None if password is None else password.get_secret_value())
-    return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
-
-
-def make_passwords(settings: Settings) -> Passwords:
-    """The bounded pool that hashes."""
-    argon2 = settings.users.password.argon2
-    cost = Argon2Cost(memory=argon2.memory // 1024, time=argon2.time, parallelism=argon2.parallelism)
-    return Passwords(Hasher(cost), settings.users.password.pool)
 
 
 def fixed_values(settings: Settings) -> dict[str, object]:
@@ -112,7 +75,6 @@ def fixed_values(settings: Settings) -> dict[str, object]:
 
 def make_process(
     settings: Settings,
-    snapshot: Snapshot,
     database: Database,
     stores: SessionStores,
     passwords: Passwords,
@@ -120,12 +82,15 @@ def make_process(
     write: Callable[[str], None],
     report: Callable[[str], None],
     configuration: Path,
+    first: Fresh,
     read: Callable[[], Fresh],
 ) -> Process:
-    """Everything that serves. `write` takes lines for standard output, `report` warnings; `read` reads the configuration again.
+    """Everything that serves. `write` takes lines for standard output, `report` warnings. `first` was read from `configuration`, `read` reads it
+    again.
 
     Raises BadCertificate.
     """
+    snapshot = first.snapshot
     metrics = Metrics(__version__)
     metrics.expect_routes(route.name for route in snapshot.routes.routes)
     audit = CountedAudit(write, clocks.wall, metrics)
@@ -152,15 +117,12 @@ def make_process(
     tls = settings.server.tls
     certificate = None if tls is None else Certificate(Path(tls.certificate_file), Path(tls.key_file))
     certificates = [] if certificate is None else [certificate]
-    watched = Watched(configuration, [path for one in certificates for path in one.files])
-    reloader = Reloader(read, fixed_values(settings), watched, live, certificates, audit, metrics)
+    watched = Watched(configuration, [*first.files, *(path for one in certificates for path in one.files)])
+    reloader = Reloader(read, first.fixed, watched, live, certificates, audit, metrics)
 
     async def close() -> None:
         await renewal.flush()
         upstreams.close()
-        passwords.close()
-        await session_store.close()
-        await accounts.close()
 
     return Process(
         _plan(settings, certificate),

@@ -1,0 +1,39 @@
+"""`gateway serve`: the server. Exit status: 0 ended by a signal, 2 the configuration is wrong, 3 it could not start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from gateway.cli.desk import AWAY, USAGE, config_option, fail
+from gateway.config.errors import ConfigErrors
+from gateway.config.load import Loaded, load
+from gateway.server.listeners import CannotListen
+from gateway.server.run import run
+from gateway.server.start import CannotStart
+from gateway.server.tls import BadCertificate
+
+
+@click.command("serve")
+@config_option
+def serve(config: Path) -> None:
+    """Serve until a signal ends it.
+
+    SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration.
+    """
+
+    def read() -> Loaded:
+        return load(config, os.environ)  # noqa: TID251 - handed on to config/, which reads it
+
+    try:
+        loaded = read()
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(str(problem), err=True)
+        raise SystemExit(USAGE) from None
+    try:
+        run(loaded, read)
+    except (CannotStart, CannotListen, BadCertificate) as error:
+        fail(AWAY, str(error))

@@ -1,0 +1,85 @@
+"""From a configuration that was read to a process that has ended: logs, loop, checks, stores, serving.
+
+CannotStart, CannotListen, BadCertificate  exit status 3; the text is for the operator
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+
+from gateway.config.addresses import ListenAddress
+from gateway.config.errors import ConfigErrors
+from gateway.config.load import Loaded
+from gateway.config.snapshot import make_snapshot
+from gateway.server.reload import Fresh, Refused
+from gateway.server.start import check_database, check_engine, check_session_store
+from gateway.server.stores import make_hasher, open_accounts, open_session_store
+from gateway.server.wiring import Clocks, fixed_values, make_process
+from gateway.services.passwords import Passwords
+from gateway.stores.sql.accounts import SqlAccountStore
+from gateway.telemetry.log import setup
+from gateway.telemetry.output import Output
+
+log = logging.getLogger("gateway.server")
+
+Started = Callable[[Sequence[ListenAddress]], None]
+
+
+def run(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[AbstractAsyncContextManager[None]] = (), started: Started | None = None) -> None:
+    """Serve until a signal ends it. `read` reads the configuration again (ConfigErrors); `beside` runs as long as the server does."""
+    setup(loaded.settings.log.format, loaded.settings.log.level, sys.stderr)
+    check_engine(aiohttp.__version__)
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        runner.run(_serve(loaded, read, beside, started))
+
+
+async def _serve(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[AbstractAsyncContextManager[None]], started: Started | None) -> None:
+    settings = loaded.settings
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    clocks = Clocks(time.time, time.monotonic)
+    output = Output(sys.stdout.fileno(), asyncio.get_running_loop())
+    database = open_accounts(settings)
+    stores = open_session_store(settings, clocks.wall)
+    passwords = Passwords(make_hasher(settings), settings.users.password.pool)
+    async with AsyncExitStack() as stack:
+        stack.callback(output.flush)
+        stack.push_async_callback(database.close)
+        stack.push_async_callback(stores.sessions.close)
+        stack.callback(passwords.close)
+        await check_database(database, log.warning)
+        await check_session_store(stores.client, log.warning)
+        await passwords.measure(await SqlAccountStore(database).strongest_hashes())
+        process = make_process(
+            settings, database, stores, passwords, clocks, output.write, log.warning, Path(loaded.path), _fresh(loaded), lambda: _read_again(read)
+        )
+        for neighbour in beside:
+            await stack.enter_async_context(neighbour)
+        await process.run(started)
+
+
+def _fresh(loaded: Loaded) -> Fresh:
+    return Fresh(make_snapshot(loaded), fixed_values(loaded.settings), tuple(loaded.files))
+
+
+def _read_again(read: Callable[[], Loaded]) -> Fresh:
+    try:
+        return _fresh(read())
+    except ConfigErrors as errors:
+        raise Refused([str(problem) for problem in errors.problems if problem.severity == "error"]) from None
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
