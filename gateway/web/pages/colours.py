@@ -1,14 +1,15 @@
 """The operator's accent colour, made readable on light and on dark pages.
 
-Contrast as WCAG 2.2 defines it (relative luminance, section 1.4.3): at least 4.5 : 1 for text. An accent that is too pale for a light page is
-darkened, one too dark for a dark page is lightened, by as little as is needed.
+Contrast as WCAG 2.2 defines it (relative luminance): at least 4.5 : 1 for text (section 1.4.3), 3 : 1 for the shape of a button (1.4.11). An accent
+that is too pale for a light page is darkened, one too dark for a dark page is lightened, by as little as is needed.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-ENOUGH: Final = 4.5
+FOR_TEXT: Final = 4.5
+FOR_SHAPES: Final = 3.0
 _STEPS: Final = 40
 
 
@@ -43,12 +44,12 @@ def contrast(one: Colour, other: Colour) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def readable(colour: Colour, page: Colour) -> Colour:
-    """`colour`, moved towards black or white until it can be read on `page`."""
+def readable(colour: Colour, page: Colour, enough: float = FOR_TEXT) -> Colour:
+    """`colour`, moved towards black or white until its contrast to `page` is `enough`."""
     pole = BLACK if _luminance(page) > 0.18 else WHITE
     for step in range(_STEPS + 1):
         mixed = _mix(colour, pole, step / _STEPS)
-        if contrast(mixed, page) >= ENOUGH:
+        if contrast(mixed, page) >= enough:
             return mixed
     return pole
 
@@ -61,11 +62,12 @@ def text_on(colour: Colour) -> Colour:
 def accent_sheet(accent: str) -> str:
     """A style sheet that gives pages this accent, `#rrggbb`, in light and dark. Raises ValueError."""
     colour = parse_colour(accent)
-    light, dark = readable(colour, LIGHT_PAGE), readable(colour, DARK_PAGE)
-    return (
-        f":root{{--accent:{light};--accent-text:{text_on(light)}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root{{--accent:{dark};--accent-text:{text_on(dark)}}}}}\n"
-    )
+    return f":root{{{_tokens(colour, LIGHT_PAGE)}}}\n@media (prefers-color-scheme:dark){{:root{{{_tokens(colour, DARK_PAGE)}}}}}\n"
+
+
+def _tokens(colour: Colour, page: Colour) -> str:
+    button = readable(colour, page, FOR_SHAPES)
+    return f"--accent:{button};--accent-text:{text_on(button)};--link:{readable(colour, page)}"
 
 
 def _mix(colour: Colour, pole: Colour, share: float) -> Colour:

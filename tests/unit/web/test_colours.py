@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.pages.colours import BLACK, DARK_PAGE, ENOUGH, LIGHT_PAGE, WHITE, Colour, accent_sheet, contrast, parse_colour, readable, text_on
+from gateway.web.pages.colours import (
+    BLACK,
+    DARK_PAGE,
+    FOR_SHAPES,
+    FOR_TEXT,
+    LIGHT_PAGE,
+    WHITE,
+    Colour,
+    accent_sheet,
+    contrast,
+    parse_colour,
+    readable,
+    text_on,
+)
 
 colours = st.builds(Colour, *[st.integers(0, 255)] * 3)
 
@@ -20,14 +33,15 @@ def test_contrast_is_what_wcag_says():
 @given(colours)
 def test_every_accent_becomes_readable(colour: Colour):
     for page in (LIGHT_PAGE, DARK_PAGE):
-        shown = readable(colour, page)
-        assert contrast(shown, page) >= ENOUGH
-        assert contrast(text_on(shown), shown) >= ENOUGH
+        assert contrast(readable(colour, page), page) >= FOR_TEXT
+        button = readable(colour, page, FOR_SHAPES)
+        assert contrast(button, page) >= FOR_SHAPES
+        assert contrast(text_on(button), button) >= FOR_TEXT
 
 
 def test_a_good_accent_stays_as_it_is():
     assert readable(parse_colour("#2557d6"), LIGHT_PAGE) == parse_colour("#2557d6")
-    assert "--accent:#2557d6;--accent-text:#ffffff" in accent_sheet("#2557d6")
+    assert "--accent:#2557d6;--accent-text:#ffffff;--link:#2557d6" in accent_sheet("#2557d6")
 
 
 @pytest.mark.parametrize("text", ["", "red", "#fff", "#12345g", "#1234567", "}body{x:y"])
