@@ -18,7 +18,7 @@ from gateway.server.tls import BadCertificate
 
 @click.command("serve")
 @config_option
-def serve(config: Path) -> None:
+def command(config: Path) -> None:
     """Serve until a signal ends it.
 
     SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration.

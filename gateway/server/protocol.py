@@ -239,8 +239,10 @@ class Connection(RequestHandler):
         if self._upgraded and self._payload_parser is None and self._message_tail:
             self._message_tail = b""
             self._deaf = True
-        if self.ending and not resp.prepared:
-            resp.force_close()
+        if not resp.prepared:
+            resp.headers.setdefault("Server", "gateway")  # aiohttp would name itself and its version
+            if self.ending:
+                resp.force_close()
         outcome = await super().finish_response(request, resp, start_time)
         if self.ending:
             self._close = True

@@ -68,6 +68,8 @@ class Front:
         try:
             response = await self._answer(request, snapshot, exchange)
             exchange.status = response.status
+            if isinstance(response, web.Response) and request.method != "HEAD":
+                exchange.sent = response.content_length or 0
             return response
         except asyncio.CancelledError:
             exchange.status = exchange.status or 499  # the client left, nginx's number for it

@@ -15,13 +15,14 @@ from aiohttp import WSMsgType, web
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 _HEADERS = {
+    "Server": "demo",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-_ASSETS = {"/demo.css": ("style.css", "text/css"), "/demo.js": ("script.js", "text/javascript")}
+_ASSETS = {"/assets/demo.css": ("style.css", "text/css"), "/assets/demo.js": ("script.js", "text/javascript")}
 _TICK = 1.0
 
 
