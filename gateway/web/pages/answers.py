@@ -14,8 +14,12 @@ def see_other(visit: Visit, location: str) -> web.Response:
 
 
 def expire_planted(visit: Visit, response: web.Response) -> web.Response:
-    """`response`; where different sessions are presented it expires our cookie host-only and with the domain."""
-    if len(visit.presented) > 1:
-        for line in visit.snapshot.cookie.expiring_variants(visit.facts.host):
-            response.headers.add("Set-Cookie", line)
-    return response
+    """`response`; where different sessions are presented it expires our cookie host-only and with the domain.
+
+    The login mark goes with them: a browser without a session's cookie is no loop when we have just taken it away.
+    """
+    if len(visit.presented) < 2:
+        return response
+    for line in visit.snapshot.cookie.expiring_variants(visit.facts.host):
+        response.headers.add("Set-Cookie", line)
+    return visit.mark(response, visit.form_cookie.marked(0)) if visit.form_cookie.login else response

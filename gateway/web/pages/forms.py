@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.core.answer import Fail, Problem
@@ -21,6 +21,7 @@ from gateway.web.pages.visit import Visit
 
 MOST_BYTES: Final = 8192
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -108,6 +109,8 @@ def _media_fault(request: web.BaseRequest) -> Fail | None:
 async def _read_body(request: web.BaseRequest, seconds: float) -> bytes | None:
     """The body, None when it is too large. All of it must come within `seconds`: so little takes no honest client longer."""
     pieces = bytearray()
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11 and request.transport is not None:
+        request.transport.write(_CONTINUE)  # RFC 9110 section 10.1.1; only now, so that what is refused unread is never sent
     async with asyncio.timeout(seconds):
         while piece := await request.content.readany():
             pieces += piece

@@ -184,6 +184,11 @@ async def test_broken_chunks_are_a_bad_request(site: Site):
     assert await raw(site, b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", b"zz\r\n") == 400
 
 
+async def test_a_client_that_asks_first_is_told_to_go_on_only_with_what_will_be_read(site: Site):
+    assert await raw(site, b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n") == 100
+    assert await raw(site, b"Expect: 100-continue\r\nContent-Length: 9000\r\n\r\n") == 413
+
+
 async def raw(site: Site, *pieces: bytes) -> int:
     """Post these pieces, each after the server has had a turn; the answer's status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)

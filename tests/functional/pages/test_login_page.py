@@ -218,6 +218,8 @@ async def test_different_sessions_are_nobody_and_get_expired(site: Site):
         expired = ["gw=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", "gw=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Domain=example.test"]
         assert [line for line in page.set_cookies if line.startswith("gw=")] == expired
         assert "gw" not in ann.cookies
+        page = await ann.get("/_auth/login")
+        assert page.forms, "what we took away is not what the browser failed to keep"
         await ann.submit(page.form, email="ann@example.com", password=PASSWORD)
         assert await site.logged_in(ann)
 
