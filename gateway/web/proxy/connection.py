@@ -1,0 +1,258 @@
+"""One connection to an upstream: an asyncio protocol around an AnswerReader.
+
+Life: idle → `ask` → `answer()` awaited → body pieces pushed into a sink as they come → complete → idle again (the pool's work), or thrown away.
+Bytes that come while nothing is asked end the connection: they can only be meant for somebody else (response queue poisoning, corpus S mirrored).
+
+Pieces are pushed from `data_received`, so a body costs no task switch and no queue; who cannot take more pauses the transport. Time is one coarse
+deadline and at most one timer per connection, moved only when it fires: a timer for each request or piece would cost more than the piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from gateway.web.proxy.answers import AnswerReader, Head
+from gateway.web.proxy.faults import AnswerTimeout, Broken, ProxyFault, Stale
+
+_NEVER = float("inf")
+
+
+class Sink(Protocol):
+    """Who takes the pieces of a body."""
+
+    def take(self, pieces: list[bytes], *, complete: bool) -> None:
+        """The next pieces; `complete` with the last of them (which may be none)."""
+
+    def fail(self, fault: ProxyFault) -> None:
+        """There will be no more, and the body is not complete."""
+
+
+class Raw(Protocol):
+    """Who takes bytes that are not HTTP any more."""
+
+    def from_upstream(self, data: bytes) -> None:
+        """What came."""
+
+    def drained(self) -> None:
+        """The upstream takes more."""
+
+    def ended(self) -> None:
+        """The connection has ended."""
+
+
+class Connection(asyncio.Protocol):
+    """`lost` is called once when the connection has ended. `reused` is true from the second request on."""
+
+    __slots__ = (
+        "_asked",
+        "_deadline",
+        "_drained",
+        "_idle",
+        "_loop",
+        "_lost",
+        "_sink",
+        "_timer",
+        "_timer_at",
+        "_tunnel",
+        "_waiter",
+        "fault",
+        "reader",
+        "reused",
+        "transport",
+        "writing_paused",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
+        self._loop = loop
+        self._lost = lost
+        self._asked = False
+        self._deadline = _NEVER
+        self._idle = _NEVER
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = _NEVER
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._sink: Sink | None = None
+        self._tunnel: Raw | None = None
+        self.fault: ProxyFault | None = None
+        self.reader = AnswerReader()
+        self.reused = False
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.writing_paused = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may be sent on it."""
+        return self.fault is None and not self.transport.is_closing()
+
+    # ---------------------------------------------------------------- asking and answering
+
+    def ask(self, data: bytes, *, head_only: bool, upgrading: bool = False) -> None:
+        """Send the head of a request, with its body or the first part of it."""
+        self.reader.begin(head_only=head_only, upgrading=upgrading)
+        self._asked = True
+        self.transport.write(data)
+
+    async def answer(self) -> Head:
+        """The head of the answer; what came of the body with it is in `reader.pieces`. Raises ProxyFault."""
+        reader = self.reader
+        while reader.head is None:
+            if self.fault is not None:
+                raise self.fault
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return reader.head
+
+    def stream(self, sink: Sink, idle: float) -> None:
+        """Push the rest of the body into `sink`, as it comes; `idle` seconds at most between two pieces."""
+        self._sink = sink
+        self._idle = idle
+        self.expect_within(idle)
+        if self.fault is not None:
+            sink.fail(self.fault)
+        elif self.reader.pieces or self.reader.complete:
+            self._push()
+
+    def go_raw(self, tunnel: Raw) -> None:
+        """From here on bytes are handed over as they are, and no time limit holds."""
+        self._tunnel = tunnel
+        self.expect_within(_NEVER)
+        if self.transport.is_closing():
+            tunnel.ended()
+
+    def rest(self, idle_limit: float) -> None:
+        """The answer is complete and was taken: nothing may come before the next request."""
+        self._asked = False
+        self._sink = None
+        self._idle = _NEVER
+        self.reused = True
+        self.expect_within(idle_limit)
+
+    def expect_within(self, seconds: float) -> None:
+        """Something must happen within `seconds` from now (infinity: at any time)."""
+        self._deadline = when = self._loop.time() + seconds
+        if when < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = when
+            self._timer = self._loop.call_at(when, self._tick)
+
+    def abandon(self, fault: ProxyFault) -> None:
+        """Throw the connection away; whoever waits for its answer gets `fault`."""
+        if self.fault is not None:
+            return
+        self.fault = fault
+        if self.transport is not None:
+            self.transport.abort()
+        self._wake()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.fail(fault)
+
+    async def drain(self) -> None:
+        """Wait until the upstream takes more. Raises ProxyFault when it never will. One at a time."""
+        if self.writing_paused:
+            self._drained = self._loop.create_future()
+            await self._drained
+        if self.fault is not None:
+            raise self.fault
+        if self.transport.is_closing():
+            raise Broken("the upstream takes no more of the body")
+
+    # ---------------------------------------------------------------- what the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there (TCP_NODELAY is set by both event loops)."""
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the upstream."""
+        if self._tunnel is not None:
+            self._tunnel.from_upstream(data)
+            return
+        if not self._asked:
+            self.abandon(Broken("bytes came that nobody asked for"))
+            return
+        reader = self.reader
+        try:
+            reader.feed(data)
+        except Broken as fault:
+            self.abandon(fault)
+            return
+        if self._sink is not None:
+            if self._idle != _NEVER:
+                self._deadline = self._loop.time() + self._idle
+            self._push()
+        elif reader.head is not None:
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended; that may be where the answer ends too."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            if self._tunnel is not None:
+                self._tunnel.ended()
+            elif self._asked and self.fault is None:
+                self._end(exc)
+        finally:
+            self.writing_paused = False
+            self._release_writers()
+            self.reader.close()
+            self._lost(self)
+
+    def pause_writing(self) -> None:
+        """The upstream is slow."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The upstream has caught up."""
+        self.writing_paused = False
+        self._release_writers()
+        if self._tunnel is not None:
+            self._tunnel.drained()
+
+    # ---------------------------------------------------------------- inside
+
+    def _push(self) -> None:
+        reader = self.reader
+        pieces, reader.pieces = reader.pieces, []
+        assert self._sink is not None
+        self._sink.take(pieces, complete=reader.complete)
+
+    def _end(self, exc: Exception | None) -> None:
+        reader = self.reader
+        untouched = reader.untouched
+        try:
+            reader.end(clean=exc is None)
+        except Broken as fault:
+            self.abandon(Stale(str(fault)) if self.reused and untouched else fault)
+            return
+        if self._sink is not None:
+            self._push()
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _release_writers(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._timer_at = _NEVER
+        left = self._deadline - self._loop.time()
+        if left <= 0.001:
+            self.abandon(AnswerTimeout("no answer in time"))
+        elif left != _NEVER:
+            self.expect_within(left)

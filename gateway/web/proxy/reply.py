@@ -1,0 +1,157 @@
+"""The answer on its way to the client: ready bytes, past aiohttp's response class.
+
+aiohttp gets a response that has been sent already; it only decides, by `keep_alive`, what happens to the connection. A body that came with its head
+goes out in one write with it. The rest is pushed by the upstream's connection as it comes; when the client is slow, the upstream is not read
+(proxying.md B3). An answer that breaks off is never ended in a way that looks whole (B7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from gateway.web.exchange import Exchange
+from gateway.web.proxy.connection import Connection
+from gateway.web.proxy.faults import ClientGone, ProxyFault
+
+_STATUS_LINES: Final = {(status.value, status.phrase.encode()): b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+#: Closing sends RST: where only the end of the connection ends a body, a FIN would look like a whole one.
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+def status_line(status: int, reason: bytes) -> bytes:
+    """The first line of an answer."""
+    return _STATUS_LINES.get((status, reason)) or b"HTTP/1.1 %d %b" % (status, reason)
+
+
+class Reply(web.StreamResponse):
+    """An answer that is written by us. `begin` once, then `take` until complete; `outcome` waits for that.
+
+    Framing: a body of known length, chunks (HTTP/1.1), or the end of the connection (HTTP/1.0).
+    """
+
+    def __init__(self, request: web.BaseRequest, exchange: Exchange, status: int, *, keep_alive: bool) -> None:
+        super().__init__(status=status)
+        self._request = request
+        self._exchange = exchange
+        self._keep_alive = keep_alive
+        self._eof_sent = True  # aiohttp has nothing left to send
+        self._chunk = False
+        self._to_close = False
+        self._source: Connection | None = None
+        self._change: asyncio.Future[None] | None = None
+        self._complete = False
+        self._fault: ProxyFault | None = None
+
+    def frame(self, length: int | None, *, bodyless: bool) -> bytes:
+        """Choose the framing; the header lines that tell the client of it, and of what becomes of the connection."""
+        lines = b""
+        version = self._request.version
+        if length is not None:
+            lines = b"Content-Length: %d\r\n" % length
+        elif not bodyless:
+            if version >= (1, 1):
+                self._chunk = True
+                lines = b"Transfer-Encoding: chunked\r\n"
+            else:
+                self._to_close = True
+                self._keep_alive = False
+        if not self._keep_alive:
+            lines += b"Connection: close\r\n"
+        elif version < (1, 1):
+            lines += b"Connection: keep-alive\r\n"
+        return lines
+
+    def begin(self, head: bytes, pieces: list[bytes], *, complete: bool) -> None:
+        """Send the head with what there is of the body. Raises ClientGone."""
+        self._complete = complete
+        self._write([head, *self._framed(pieces, complete=complete)])
+
+    async def relay(self, source: Connection, idle: float) -> None:
+        """Pass the rest of the body on as `source` gets it, `idle` seconds at most without progress. Raises ProxyFault when it breaks off."""
+        self._source = source
+        source.stream(self, idle)
+        while not self._complete:
+            if self._fault is not None:
+                raise self._fault
+            if self._request.protocol.writing_paused:
+                await self._request.writer.drain()
+                source.expect_within(idle)
+                source.transport.resume_reading()
+                continue
+            self._change = asyncio.get_running_loop().create_future()
+            await self._change
+
+    async def flush(self, timeout: float) -> None:
+        """Wait until a slow client has taken most of it, so that answers do not pile up. Raises ClientGone after `timeout` seconds."""
+        if self._request.protocol.writing_paused:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._request.writer.drain()
+            except (TimeoutError, ConnectionError) as error:
+                raise ClientGone("the client did not take its answer") from error
+
+    def break_off(self) -> None:
+        """End the client's connection in a way that shows that the answer is not whole."""
+        self._keep_alive = False
+        transport = self._request.transport
+        if transport is None:
+            return
+        if self._to_close:
+            sock = transport.get_extra_info("socket")
+            if sock is not None and sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+
+    # ---------------------------------------------------------------- what the upstream's connection calls (connection.Sink)
+
+    def take(self, pieces: list[bytes], *, complete: bool) -> None:
+        """Pieces of the body."""
+        self._complete = complete
+        try:
+            self._write(self._framed(pieces, complete=complete))
+        except ClientGone as gone:
+            self._fault = gone
+        if complete or self._fault is not None:
+            self._notice()
+        elif self._request.protocol.writing_paused and self._source is not None:
+            self._source.transport.pause_reading()
+            self._notice()
+
+    def fail(self, fault: ProxyFault) -> None:
+        """The body broke off."""
+        self._fault = fault
+        self._notice()
+
+    # ---------------------------------------------------------------- inside
+
+    def _framed(self, pieces: list[bytes], *, complete: bool) -> list[bytes]:
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
+        self._exchange.sent += size
+        if not self._chunk:
+            return pieces
+        if not size:
+            return [_LAST_CHUNK] if complete else []
+        return [b"%x\r\n" % size, *pieces, b"\r\n0\r\n\r\n" if complete else b"\r\n"]
+
+    def _write(self, pieces: list[bytes]) -> None:
+        if not pieces:
+            return
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ClientGone("the client left")
+        if len(pieces) == 1:
+            transport.write(pieces[0])
+        else:
+            transport.writelines(pieces)
+
+    def _notice(self) -> None:
+        change, self._change = self._change, None
+        if change is not None and not change.done():
+            change.set_result(None)
