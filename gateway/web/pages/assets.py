@@ -38,7 +38,7 @@ class MarkAssets:
 
 
 class Assets:
-    """Read once at construction; `find` is a dictionary look-up."""
+    """Read once at construction."""
 
     def __init__(self) -> None:
         folder = files("gateway.web") / "static"
@@ -56,20 +56,16 @@ class Assets:
         known = self._marks.get(mark)
         if known is None:
             if len(self._marks) >= _MOST_MARKS:
-                self._forget_oldest()
+                del self._marks[next(iter(self._marks))]
             known = self._marks[mark] = _mark_assets(mark)
-            self._by_name.update({asset.name: asset for asset in (known.logo, known.accent) if asset is not None})
         return known
 
     def find(self, name: str) -> Asset | None:
         """The asset of exactly that name, hash included."""
-        return self._by_name.get(name)
-
-    def _forget_oldest(self) -> None:
-        oldest = self._marks.pop(next(iter(self._marks)))
-        for asset in (oldest.logo, oldest.accent):
-            if asset is not None:
-                self._by_name.pop(asset.name, None)
+        if name in self._by_name:
+            return self._by_name[name]
+        of_marks = (asset for mark in self._marks.values() for asset in (mark.logo, mark.accent))
+        return next((asset for asset in of_marks if asset is not None and asset.name == name), None)
 
 
 def _mark_assets(mark: Mark) -> MarkAssets:
