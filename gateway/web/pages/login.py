@@ -173,7 +173,7 @@ class LoginPage:
                 beside={fault.field: fault.beside for fault in faults},
                 notice=notice,
                 destination=_destination(typed.next, visit),
-                remember_days=_days(visit.snapshot.life.remember),
+                remember_for=_in_words(int(visit.snapshot.life.remember)),
             )
             visit.keep(response)
         if status == 401:
@@ -204,10 +204,8 @@ def _destination(target: str, visit: Visit) -> str | None:
 
 
 def _in_words(seconds: int) -> str:
-    if seconds < 90:
-        return "1 second" if seconds == 1 else f"{seconds} seconds"
-    return f"{math.ceil(seconds / 60)} minutes"
-
-
-def _days(seconds: float) -> int:
-    return max(round(seconds / 86400), 1)
+    """A time in the largest unit of which it has at least two, rounded up."""
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{math.ceil(seconds / unit)} {name}"
+    return "1 second" if seconds == 1 else f"{seconds} seconds"

@@ -103,6 +103,7 @@ async def test_too_many_attempts(site: Site):
         assert int(page.headers["Retry-After"]) == 60
         assert "Wait 60 seconds, then try again." in page.words
         assert page.form.fields["email"] == "ann@example.com"
+        assert "For 30 days, on your own device only." in page.words
         site.clock.forward(61)
         assert (await other.submit(page.form, password=PASSWORD)).status == 303
 
