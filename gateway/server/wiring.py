@@ -38,6 +38,7 @@ from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
+from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.front import Front
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
@@ -108,7 +109,9 @@ def make_process(
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
     access_log = AccessLog(write, settings.log.format, clocks.wall)
-    front = Front(live, Gatekeeper(sessions, Assertions(clocks.wall)), proxy, pages, problems, access_log, metrics, clocks.monotonic)
+    gatekeeper = Gatekeeper(sessions, Assertions(clocks.wall))
+    forward_auth = ForwardAuth(gatekeeper, problems)
+    front = Front(live, gatekeeper, proxy, pages, forward_auth, problems, access_log, metrics, clocks.monotonic)
     readiness = Readiness(session_store.ping, accounts.ping)
     public = Server(front.handle, front.refuse, live, metrics.connection_refused)
     admin_handler = Admin(readiness, metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.core.facts import Facts
+from gateway.services.gatekeeper import Admission
 
 
 class Exchange:
@@ -21,3 +22,10 @@ class Exchange:
         self.status = 0
         self.sent = 0
         self.upstream: float | None = None
+
+    def admitted(self, admission: Admission) -> None:
+        """Note the route that speaks for the request, and who asks."""
+        if admission.route is not None:
+            self.route = admission.route.name
+        if admission.found is not None:
+            self.user_id = admission.found.session.identity.user_id

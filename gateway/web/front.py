@@ -23,6 +23,7 @@ from gateway.snapshot import Live, Snapshot
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.web.exchange import Exchange
+from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
@@ -47,6 +48,7 @@ class Front:
         gatekeeper: Gatekeeper,
         proxy: Proxy,
         pages: Pages,
+        forward_auth: ForwardAuth,
         problems: Problems,
         access_log: AccessLog,
         metrics: Metrics,
@@ -56,6 +58,7 @@ class Front:
         self._gatekeeper = gatekeeper
         self._proxy = proxy
         self._pages = pages
+        self._forward_auth = forward_auth
         self._problems = problems
         self._access_log = access_log
         self._metrics = metrics
@@ -93,10 +96,14 @@ class Front:
         return self._problems.answer(fail, None, self._live.snapshot, exchange.request_id, close=True)
 
     async def _answer(self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
+        target = request._message.path  # as it was sent: every public attribute has been through a URL parser
+        checks = f"{snapshot.places.prefix}/check/"
+        if target.startswith(checks):
+            return await self._forward_auth.handle(request, target[len(checks) :], snapshot, exchange)
         try:
             facts = read_facts(
                 request.method,
-                request._message.path,  # the target as it was sent: every public attribute has been through a URL parser
+                target,
                 request.raw_headers,
                 exchange.peer,
                 request.scheme,
@@ -112,10 +119,7 @@ class Front:
                 return self._problems.answer(Fail(400, Problem.MALFORMED), facts, snapshot, exchange.request_id)
             return await self._pages.handle(request, own, facts, snapshot, exchange)
         admission = await self._gatekeeper.admit(snapshot, facts, Surface.PROXY)
-        if admission.route is not None:
-            exchange.route = admission.route.name
-        if admission.found is not None:
-            exchange.user_id = admission.found.session.identity.user_id
+        exchange.admitted(admission)
         return await self._carry_out(request, snapshot, exchange, facts, admission)
 
     async def _carry_out(

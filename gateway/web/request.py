@@ -1,4 +1,4 @@
-"""From a request on the wire to facts: the dialect of the reverse proxy.
+"""From a request on the wire to facts: that of the reverse proxy, and the one that a proxy asks about.
 
 One pass over the raw headers. What decides is read once, and refused when doubled; what a peer relays is believed only from a trusted proxy
 (proxying.md H9, U4–U8). Nothing is repaired.
@@ -6,14 +6,16 @@ One pass over the raw headers. What decides is read once, and refused when doubl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from gateway.core.facts import Facts
 from gateway.core.forwarded import Trust, parse_forwarded
 from gateway.core.headers import Header, find_cookies
-from gateway.core.urls import DEFAULT_PORTS, Malformed, parse_authority, parse_target
+from gateway.core.urls import DEFAULT_PORTS, Authority, Malformed, parse_authority, parse_target
 from gateway.snapshot import Snapshot
+from gateway.web.forward_auth.dialects import Asked, Check
 
 #: Headers that the gateway judges by. The value says whether a second one makes the request malformed.
 _READ: Final = {
@@ -34,52 +36,91 @@ _READ: Final = {
     b"x-forwarded-host": True,
     b"x-forwarded-port": True,
 }
+#: What a check is judged by besides: what its proxy relays, each once.
+_READ_BY_CHECKS: Final = {
+    **_READ,
+    b"x-original-url": True,
+    b"x-original-method": True,
+    b"x-forwarded-method": True,
+    b"x-forwarded-uri": True,
+    b"sec-websocket-key": False,
+}
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}")
 _X_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
 _RELAYED: Final = _X_FORWARDED | {b"forwarded"}
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _PASSIVE: Final = frozenset({"image", "style", "script", "font"})
 
 
+class Untrusted(Exception):
+    """A check that came from somebody who is not a trusted proxy."""
+
+
 def read_facts(method: str, target: str, headers: Sequence[Header], peer: str | None, scheme: str, snapshot: Snapshot) -> Facts:
     """Facts of a request that came from `peer` (None: a unix socket) over `scheme`. Raises core.urls.Malformed."""
-    read = _pick(headers, snapshot.trust.believes(peer))
+    read = _pick(headers, _READ, trusted=snapshot.trust.believes(peer))
     client = _client(snapshot.trust, peer, read)
-    relayed_scheme = read.get(b"x-forwarded-proto")
-    if relayed_scheme is not None:
-        known = _SCHEMES.get(relayed_scheme.lower())
-        if known is None:
-            raise Malformed("the relayed scheme is not valid")
-        scheme = known
+    scheme = _scheme(read.get(b"x-forwarded-proto", scheme))
     sent = read.get(b"host")
     if not sent:
         raise Malformed("the request names no host")
-    host, port = parse_authority(sent)
-    target = _origin_form(target, sent, scheme)
+    authority = parse_authority(sent)
+    target = _origin_form(target, authority, scheme)
     relayed_host = read.get(b"x-forwarded-host")
     if relayed_host is not None:
-        host, port = parse_authority(relayed_host)
-    relayed_port = read.get(b"x-forwarded-port")
-    if relayed_port is not None:
-        if not relayed_port.isascii() or not relayed_port.isdecimal() or not 0 < int(relayed_port[:6]) < 65536:
-            raise Malformed("the relayed port is not valid")
-        port = port or int(relayed_port)
-    asked = parse_target(target)
+        authority = parse_authority(relayed_host)
+    port = authority.port or _relayed_port(read) or DEFAULT_PORTS[scheme]
     upgrade = method == "GET" and _is_websocket(read)
+    return _facts(Request(method, scheme, authority.host, port, target, client, upgrade), read, headers, snapshot)
+
+
+def read_check(ask: Callable[[Check], Asked], method: str, rest: str, headers: Sequence[Header], peer: str | None, snapshot: Snapshot) -> Facts:
+    """Facts of the request that a proxy asks about; `rest` is the check's target below `/check/<dialect>`. Raises Untrusted and
+    core.urls.Malformed."""
+    if not snapshot.trust.believes(peer):
+        raise Untrusted("checks are answered to trusted proxies only")
+    read = _pick(headers, _READ_BY_CHECKS, trusted=True)
+    asked = ask(Check(method, rest, read))
+    if not _METHOD.fullmatch(asked.method):
+        raise Malformed("the relayed method is not valid")
+    scheme = _scheme(asked.scheme)
+    authority = parse_authority(asked.host)
+    port = authority.port or DEFAULT_PORTS[scheme]  # X-Forwarded-Port is not read: only Traefik replaces a client's (CVE-2026-54764)
+    # Proxies drop Upgrade on the way to a check, but not the handshake's key (RFC 6455 section 4.1).
+    upgrade = asked.method == "GET" and (b"sec-websocket-key" in read or asked.scheme.lower() in ("ws", "wss"))
+    client = snapshot.trust.client(peer, read.get(b"x-forwarded-for"))
+    return _facts(Request(asked.method, scheme, authority.host, port, asked.target, client, upgrade), read, headers, snapshot)
+
+
+class Request(NamedTuple):
+    """What a dialect found out: the request that is judged, trust applied, its target not parsed yet."""
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str
+    client: str
+    upgrade: bool
+
+
+def _facts(request: Request, read: dict[bytes, str], headers: Sequence[Header], snapshot: Snapshot) -> Facts:
+    asked = parse_target(request.target)
     return Facts(
-        method=method,
-        scheme=scheme,
-        host=host,
-        port=port or DEFAULT_PORTS[scheme],
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host,
+        port=request.port,
         path=asked.path,
         readings=asked.readings,
         encoded=asked.encoded,
         raw_path=asked.raw_path,
         query=asked.query,
-        client=client,
+        client=request.client,
         cookies=find_cookies(headers, snapshot.cookie.name.encode("ascii")) if b"cookie" in read else (),
-        navigating=is_navigating(method, read),
-        upgrade=upgrade,
-        passive=upgrade or read.get(b"sec-fetch-dest") in _PASSIVE,
+        navigating=is_navigating(request.method, read),
+        upgrade=request.upgrade,
+        passive=request.upgrade or read.get(b"sec-fetch-dest") in _PASSIVE,
         origin=read.get(b"origin"),
         referer=read.get(b"referer"),
         user_agent=read.get(b"user-agent", ""),
@@ -119,11 +160,11 @@ def is_navigating(method: str, read: dict[bytes, str]) -> bool:
     return method in ("GET", "HEAD") and "text/html" in read.get(b"accept", "") and b"x-requested-with" not in read
 
 
-def _pick(headers: Sequence[Header], trusted: bool) -> dict[bytes, str]:
+def _pick(headers: Sequence[Header], wanted: Mapping[bytes, bool], *, trusted: bool) -> dict[bytes, str]:
     read: dict[bytes, str] = {}
     for name, value in headers:
-        key = name if name in _READ else name.lower()
-        single = _READ.get(key)
+        key = name if name in wanted else name.lower()
+        single = wanted.get(key)
         if single is None or (key in _RELAYED and not trusted):
             continue
         text = value.decode("latin-1")
@@ -135,7 +176,23 @@ def _pick(headers: Sequence[Header], trusted: bool) -> dict[bytes, str]:
     return read
 
 
-def _origin_form(target: str, host: str, scheme: str) -> str:
+def _scheme(text: str) -> str:
+    scheme = _SCHEMES.get(text.lower())
+    if scheme is None:
+        raise Malformed("the relayed scheme is not valid")
+    return scheme
+
+
+def _relayed_port(read: dict[bytes, str]) -> int | None:
+    text = read.get(b"x-forwarded-port")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:6]) < 65536:
+        raise Malformed("the relayed port is not valid")
+    return int(text)
+
+
+def _origin_form(target: str, sent: Authority, scheme: str) -> str:
     """The target in origin form (RFC 9112 section 3.2.1); an absolute one must name the same host as the Host header (section 3.2.2)."""
     if target.startswith("/"):
         return target
@@ -144,7 +201,7 @@ def _origin_form(target: str, host: str, scheme: str) -> str:
             authority, slash, rest = target[len(prefix) :].partition("/")
             authority, mark, query = authority.partition("?")
             default = DEFAULT_PORTS[scheme]
-            named, sent = parse_authority(authority), parse_authority(host)
+            named = parse_authority(authority)
             if (named.host, named.port or default) != (sent.host, sent.port or default):
                 raise Malformed("the address and the Host header name different hosts")
             return f"/{rest}" if slash else f"/{mark}{query}"

@@ -1,0 +1,70 @@
+"""The checks: what a proxy hears. The decision is the gatekeeper's, as for a proxied request; only the words differ (core/answer.py).
+
+Exactly 200 allows. Every identity header stands on every 200, empty where there is nothing (CVE-2026-30851). The body of a check is never read, its
+Content-Length and Upgrade are ignored.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.core.answer import Fail, Pass, Problem, Redirect
+from gateway.core.facts import Facts, Surface
+from gateway.core.urls import Malformed
+from gateway.services.gatekeeper import Admission, Gatekeeper
+from gateway.snapshot import Snapshot
+from gateway.web.exchange import Exchange
+from gateway.web.forward_auth.dialects import DIALECTS
+from gateway.web.pages.problems import Problems
+from gateway.web.request import Untrusted, read_check, read_little
+
+
+class ForwardAuth:
+    """Answers `/check/<dialect>`."""
+
+    def __init__(self, gatekeeper: Gatekeeper, problems: Problems) -> None:
+        self._gatekeeper = gatekeeper
+        self._problems = problems
+
+    async def handle(self, request: web.BaseRequest, below: str, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
+        """`below` is the raw target behind `/check/`: the dialect, and for Envoy what was asked."""
+        name, slash, rest = below.partition("/")
+        name = name.partition("?")[0]
+        dialect = DIALECTS.get(name)
+        little = read_little(request.method, request.raw_headers, snapshot)
+        if dialect is None:
+            return self._problems.answer(Fail(404, Problem.NOT_FOUND), little, snapshot, exchange.request_id)
+        surface, ask = dialect
+        try:
+            facts = read_check(ask, request.method, f"{slash}{rest}", request.raw_headers, exchange.peer, snapshot)
+        except Untrusted as error:
+            return self._problems.answer(Fail(403, Problem.REFUSED, str(error)), little, snapshot, exchange.request_id)
+        except Malformed as error:
+            status = 403 if surface is Surface.NGINX else 400
+            return self._problems.answer(Fail(status, Problem.MALFORMED, str(error)), little, snapshot, exchange.request_id)
+        exchange.facts = facts
+        admission = await self._gatekeeper.admit(snapshot, facts, surface)
+        exchange.admitted(admission)
+        return self._said(admission, surface, facts, snapshot, exchange)
+
+    def _said(self, admission: Admission, surface: Surface, facts: Facts, snapshot: Snapshot, exchange: Exchange) -> web.Response:
+        response: web.Response
+        match admission.answer:
+            case Pass():
+                response = web.Response(status=200)
+                for name, value in admission.identity_headers:
+                    response.headers.add(name.decode("ascii"), value.decode("ascii"))
+                if surface is Surface.ENVOY:
+                    # Envoy overwrites headers but keeps empty ones; what is empty must be gone, or it would be the client's.
+                    empty = [name.decode("ascii") for name, value in admission.identity_headers if not value]
+                    response.headers["X-Envoy-Auth-Headers-To-Remove"] = ",".join(empty)
+                response.headers["X-Request-Id"] = exchange.request_id
+            case Redirect(location=location):
+                response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store", "Vary": "Cookie"})
+            case Fail() as fail:
+                response = self._problems.answer(fail, facts, snapshot, exchange.request_id)
+                if fail.login_url is not None and fail.problem is Problem.LOGIN_REQUIRED:
+                    response.headers["Location"] = fail.login_url
+        if admission.set_cookie is not None:
+            response.headers.add("Set-Cookie", admission.set_cookie)
+        return response
