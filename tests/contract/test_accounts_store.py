@@ -251,7 +251,9 @@ async def test_a_locked_sqlite_file_is_away_in_time(tmp_path):
     await store.close()
 
 
-@pytest.mark.parametrize("url", ["mysql://h/db", "nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=memory", "postgresql://u:hidden@h/db?sslmod=off", ""])
+@pytest.mark.parametrize(
+    "url", ["mysql://h/db", "nonsense", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=memory", "postgresql://u:hidden@h/db?sslmod=off", ""]
+)
 def test_a_url_that_names_no_database_is_refused_without_quoting_it(url):
     with pytest.raises(ValueError, match=r"database|SQLite") as caught:
         open_database(url)
