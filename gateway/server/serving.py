@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion11
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import ERROR, RequestHandler
 
 from gateway.server.protocol import Connection
 from gateway.snapshot import Live
@@ -17,6 +18,10 @@ from gateway.snapshot import Live
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 #: Answers what could not be understood, with a status.
 Refuse = Callable[[web.BaseRequest, int], web.Response]
+
+
+#: Stands for what could not be read. Answered in our own version (RFC 9110 section 6.2), where aiohttp would take 1.0.
+_UNREADABLE = ERROR._replace(version=HttpVersion11)
 
 
 class Request(web.BaseRequest):
@@ -82,4 +87,6 @@ class Server(web.Server):
     def _make_request(
         self, message: RawRequestMessage, payload: StreamReader, protocol: RequestHandler, writer: AbstractStreamWriter, task: asyncio.Task[None]
     ) -> web.BaseRequest:
+        if message is ERROR:
+            message = _UNREADABLE
         return Request(message, payload, protocol, writer, task, self._loop)

@@ -67,12 +67,16 @@ def test_third_parties_stay_quiet_at_debug(untouched_logging: None):
 async def test_lines_leave_together():
     read, write = os.pipe()
     os.set_blocking(read, False)
-    output = Output(write, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
+    loop.add_reader(read, arrived.set)
+    output = Output(write, loop)
     output.write("one")
     output.write("two")
     with pytest.raises(BlockingIOError):
         os.read(read, 100)
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(arrived.wait(), 5)
+    loop.remove_reader(read)
     assert os.read(read, 100) == b"one\ntwo\n"
     output.write("three")
     output.flush()
