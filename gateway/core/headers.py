@@ -78,7 +78,7 @@ def encode_value(text: str) -> bytes:
 class IdentityHeaders:
     """Which headers tell an upstream who somebody is.
 
-    `attributes` are pairs of header name and one of `id email name groups`; `assertion` names the header of the signed assertion, None turns it off;
+    `attributes` are pairs of header name and one of `id email name groups groups_by_bar`; `assertion` names the header of the signed assertion, None turns it off;
     `assertion_lifetime` is in seconds; `strip` are the folded names that no client may send: those of every route together, so that a request can
     smuggle no header meant for a neighbour.
     """
@@ -105,6 +105,8 @@ def _attribute(identity: Identity, attribute: str) -> str:
             return identity.name
         case "groups":
             return ",".join(identity.groups)
+        case "groups_by_bar":  # how authentik tells them; no group's name can hold either separator
+            return "|".join(identity.groups)
     raise ValueError(f"no such identity attribute: {attribute}")
 
 

@@ -1,0 +1,68 @@
+"""The section `session`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, WithJsonSchema
+
+from gateway.config.quantities import Duration, Pause, Size
+from gateway.config.section import Section, setting
+from gateway.config.words import CookieDomain, CookieName, StoreUrl
+
+
+def _secure(value: object) -> object:
+    if value in ("auto", True, False):
+        return value
+    raise ValueError("must be auto, true or false")
+
+
+class Cookie(Section):
+    """The session cookie."""
+
+    name: CookieName = setting("auto", "auto: __Host-gw on https, __Secure-gw with a domain, gw on plain http.")
+    domain: CookieDomain | None = setting(
+        None, "One login for all hosts under this domain, which has to cover public_url. null: every host has sessions of its own.", shown="example.com"
+    )
+    same_site: Literal["lax", "strict", "none"] = setting("lax", "When browsers send it with requests that come from other sites.")
+    secure: Annotated[bool | Literal["auto"], BeforeValidator(_secure), WithJsonSchema({"enum": ["auto", True, False]})] = setting(
+        "auto", "auto: sent over https only, unless public_url is plain http on loopback. false is needed for plain http elsewhere."
+    )
+    persistent: bool = setting(False, "Every session cookie has a Max-Age, the time left; otherwise only those with remember have.")
+
+
+class Bind(Section):
+    """Ties a session to where it began."""
+
+    ip: Literal["off", "warn", "end"] = setting("off", "What happens when the address changes.", built=False)
+    user_agent: Literal["off", "warn", "end"] = setting("off", "What happens when the browser changes.", built=False)
+
+
+class SessionData(Section):
+    """What applications may keep in a session."""
+
+    enabled: bool = setting(False, "Let applications keep data in the session.", built=False)
+    max: Size = setting(16 << 10, "The most that one session holds.", built=False)
+
+
+class SessionSection(Section):
+    """Sessions: where they are kept, and how long."""
+
+    store: StoreUrl = setting(
+        "redis://127.0.0.1:6379/0", "memory:// (one process, lost at a restart), redis://, rediss:// or unix:///path of a Redis socket.", repr=False
+    )
+    store_password: SecretStr | None = setting(None, "The store's password, instead of one in the URL.", secret=True)
+    key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{0,64}$")] = setting("gw:", "What the store's keys begin with.")
+    cookie: Cookie = setting(Cookie, "The session cookie.")
+    idle: Duration = setting(1800.0, "No use for so long ends a session; a remembered one has no idle limit.")
+    absolute: Duration = setting(43200.0, "Nothing extends a session past this.")
+    remember: Duration = setting(2592000.0, 'The absolute limit of a session whose owner asked to be remembered ("remember me").')
+    rotate_every: Duration = setting(3600.0, "The cookie's secret is replaced this often.")
+    rotate_grace: Duration = setting(60.0, "How long the replaced secret works after its successor was first presented.")
+    touch_every: Duration = setting(30.0, "At most one renewal write per session in this time, but for the first after a pause.")
+    cache: Literal["off", "tracked"] = setting("off", "tracked: copies in each process that the store invalidates by push.", built=False)
+    cache_lease: Pause = setting(0.5, "A copy is good only this long after sending the last PING that was answered.", built=False)
+    max_per_user: Annotated[int, Field(ge=1, le=100_000)] = setting(100, "Sessions of one user at a time; the oldest one ends when there would be more.")
+    exclusive_login: bool = setting(False, "A login ends the user's other sessions.")
+    bind: Bind = setting(Bind, "Ties a session to the address or browser it began with.")
+    data: SessionData = setting(SessionData, "What applications may keep in a session.")
