@@ -9,18 +9,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from aiohttp import web
 
 from gateway.core.answer import Fail, Problem
-from gateway.core.facts import Facts
 from gateway.core.urls import Malformed
 from gateway.services.gatekeeper import Admission
 from gateway.services.sessions import Sessions
 from gateway.services.watch import Watch
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
+from gateway.web.pages.problems import Problems
 from gateway.web.proxy.errand import Errand
 from gateway.web.proxy.faults import BadBody, ClientGone, ProxyFault, UpstreamFault
 from gateway.web.proxy.lane import Lanes
@@ -28,13 +27,6 @@ from gateway.web.proxy.pool import Upstreams
 from gateway.web.proxy.tunnel import Tunnels
 
 log = logging.getLogger("gateway.proxy")
-
-
-class Problems(Protocol):
-    """How faults are told to a client (web/pages does it)."""
-
-    def answer(self, fail: Fail, facts: Facts | None, snapshot: Snapshot, request_id: str, *, close: bool = False) -> web.Response:
-        """A page for people, JSON for programs."""
 
 
 class Proxy:
