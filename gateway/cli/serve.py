@@ -11,6 +11,7 @@ from gateway.cli.desk import AWAY, USAGE, config_option, fail
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
 from gateway.server.listeners import CannotListen
+from gateway.server.notify import supervisor_of
 from gateway.server.run import run
 from gateway.server.start import CannotStart
 from gateway.server.tls import BadCertificate
@@ -33,7 +34,8 @@ def command(config: Path) -> None:
         for problem in errors.problems:
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
+    supervisor = supervisor_of(os.environ)  # noqa: TID251 - the process's own supervisor, not configuration
     try:
-        run(loaded, read)
+        run(loaded, read, beside=[supervisor.watched()], started=lambda _: supervisor.ready())
     except (CannotStart, CannotListen, BadCertificate) as error:
         fail(AWAY, str(error))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.server.notify import Supervisor, supervisor_of
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Iterator[socket.socket]:
+    """What a supervisor listens on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(str(tmp_path / "notify"))
+        bound.settimeout(5)
+        yield bound
+
+
+def environ(ear: socket.socket, **more: str) -> dict[str, str]:
+    return {"NOTIFY_SOCKET": ear.getsockname(), **more}
+
+
+def test_ready_is_said_once_and_in_full(ear):
+    supervisor_of(environ(ear)).ready()
+    assert ear.recv(100) == b"READY=1"
+
+
+def test_a_name_in_the_abstract_namespace_is_reached():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
+        bound.bind(f"\0gateway-test-{os.getpid()}")
+        bound.settimeout(5)
+        Supervisor(f"@gateway-test-{os.getpid()}").ready()
+        assert bound.recv(100) == b"READY=1"
+
+
+async def test_life_is_told_often_enough_and_then_the_end(ear):
+    loop = asyncio.get_running_loop()
+    ear.setblocking(False)
+    async with supervisor_of(environ(ear, WATCHDOG_USEC="20000", WATCHDOG_PID=str(os.getpid()))).watched():
+        assert [await loop.sock_recv(ear, 100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    heard = b"WATCHDOG=1"
+    while heard == b"WATCHDOG=1":
+        heard = await loop.sock_recv(ear, 100)
+    assert heard == b"STOPPING=1"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "soon"}, {"WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"}],
+    ids=["none", "zero", "words", "another's"],
+)
+async def test_a_watchdog_that_was_not_asked_for_hears_nothing(ear, more):
+    async with supervisor_of(environ(ear, **more)).watched():
+        await asyncio.sleep(0)
+    assert ear.recv(100) == b"STOPPING=1"
+
+
+async def test_nobody_and_somebody_gone_stop_nothing(tmp_path):
+    for supervisor in (supervisor_of({}), Supervisor(""), Supervisor(str(tmp_path / "gone"), 60.0), Supervisor("x" * 500)):
+        async with supervisor.watched():
+            supervisor.ready()
+
+
+def test_a_supervisor_that_does_not_read_holds_nothing_up(ear):
+    supervisor = supervisor_of(environ(ear))
+    for _ in range(10_000):
+        supervisor.ready()
+    assert ear.recv(100) == b"READY=1"
