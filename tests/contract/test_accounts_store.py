@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from gateway.core.identity import Identity, State
 from gateway.stores import StoreAway
@@ -222,6 +223,28 @@ async def test_a_hanging_postgres_is_away_in_time_and_serves_again():
                 await store.find("ann@example.com")
         assert "ann" not in str(caught.value)
         await store.close()
+
+
+async def test_an_abandoned_visit_leaves_nothing_behind(database_url):
+    patient, hasty = open_database(database_url, within=LONG), open_database(database_url, within=0.3)
+    await schema.upgrade(patient)
+    store = SqlAccountStore(hasty)
+    ann = sample_account("ann")
+    await SqlAccountStore(patient).add(ann)
+
+    async def hold(connection) -> None:
+        await connection.execute(text("UPDATE users SET name = 'held'"))
+        for _ in range(3):
+            with pytest.raises(StoreAway):
+                await store.set_groups(ann.identity.user_id, ("a",))
+        impatient = asyncio.create_task(store.set_groups(ann.identity.user_id, ("b",)))
+        await asyncio.wait((impatient,), timeout=0.05)
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+
+    await patient.write(hold, within=LONG)
+    await patient.close()
+    await store.close()
 
 
 async def test_a_sqlite_file_that_vanished_is_away_and_not_made_anew(tmp_path):

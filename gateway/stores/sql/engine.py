@@ -15,7 +15,8 @@ import asyncio
 import os
 import sqlite3
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -35,6 +36,8 @@ WITHIN: Final = 1.5
 LONG: Final = 300.0
 #: How long SQLite waits for another writer (milliseconds); less than WITHIN, so that its own error tells what happened.
 _BUSY: Final = 1200
+#: How long closing waits for visits that were abandoned (seconds); a driver gives a dead connection up within two.
+_ENDING: Final = 3.0
 _FAILURES: Final = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _POSTGRES_OPTIONS: Final = frozenset({"host", "port", "sslmode", "sslrootcert", "prepared_statement_cache_size"})
 
@@ -46,6 +49,8 @@ class Database:
         self.file = file
         self._readers = engine
         self._writers = engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
+        # SQLite has one writer at a time, and whoever finds it busy polls: here they queue in order, and hold no connection that readers need.
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self._within = within
         self._visits: set[asyncio.Task[Any]] = set()
 
@@ -56,31 +61,37 @@ class Database:
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` returns, in a transaction of its own. Raises StoreAway."""
-        return await self._visit(self._readers, work, self._within)
+        return await self._visit(_transact(self._readers, work), self._within)
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[T]], *, within: float | None = None) -> T:
         """The same, holding SQLite's write lock from the start. Raises StoreAway, or IntegrityError as it comes."""
-        return await self._visit(self._writers, work, self._within if within is None else within)
+
+        async def in_turn() -> T:
+            async with self._turn:
+                return await _transact(self._writers, work)
+
+        return await self._visit(in_turn(), self._within if within is None else within)
 
     async def close(self) -> None:
         """Abandon what is under way and give connections back."""
-        for visit in tuple(self._visits):
-            visit.cancel()
+        for visit in self._visits:
+            self._abandon(visit)
         if self._visits:
-            await asyncio.wait(self._visits, timeout=self._within)
+            await asyncio.wait(self._visits, timeout=_ENDING)
         await self._readers.dispose()
 
-    async def _visit(self, engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]], within: float) -> T:
-        visit = asyncio.ensure_future(_transact(engine, work))
+    async def _visit(self, work: Coroutine[Any, Any, T], within: float) -> T:
+        visit = asyncio.create_task(work)
         self._visits.add(visit)
         visit.add_done_callback(self._left)
         try:
             await asyncio.wait((visit,), timeout=within)
         except asyncio.CancelledError:
-            visit.cancel()
+            # An impatient client must not cost a connection: the visit ends by itself, or in time.
+            asyncio.get_running_loop().call_later(within, self._abandon, visit)
             raise
         if not visit.done():
-            visit.cancel()
+            self._abandon(visit)
             raise StoreAway("the database did not answer in time")
         try:
             return visit.result()
@@ -88,6 +99,11 @@ class Database:
             raise
         except _FAILURES as error:
             raise StoreAway(f"the database is away ({_cause(error)})") from None
+
+    def _abandon(self, visit: asyncio.Task[Any]) -> None:
+        # SQLite's waits are short (_BUSY) and happen in threads that nothing can stop. Cancelling twice would leave a connection half closed.
+        if self.dialect != "sqlite" and not visit.cancelling():
+            visit.cancel()
 
     def _left(self, visit: asyncio.Task[Any]) -> None:
         self._visits.discard(visit)
