@@ -15,7 +15,6 @@ from gateway.core.forwarded import Trust, parse_forwarded
 from gateway.core.headers import Header, find_cookies
 from gateway.core.urls import DEFAULT_PORTS, Authority, Malformed, parse_authority, parse_target
 from gateway.snapshot import Snapshot
-from gateway.web.forward_auth.dialects import Asked, Check
 
 #: Headers that the gateway judges by. The value says whether a second one makes the request malformed.
 _READ: Final = {
@@ -50,6 +49,23 @@ _X_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-f
 _RELAYED: Final = _X_FORWARDED | {b"forwarded"}
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _PASSIVE: Final = frozenset({"image", "style", "script", "font"})
+
+
+class Asked(NamedTuple):
+    """The request that a check is about, as its proxy relayed it: a target in origin form, host with or without port."""
+
+    method: str
+    scheme: str
+    host: str
+    target: str
+
+
+class Check(NamedTuple):
+    """A check as it came: its own method, the part of its target below `/check/<dialect>`, and its headers, names in lower case."""
+
+    method: str
+    rest: str
+    headers: Mapping[bytes, str]
 
 
 class Untrusted(Exception):

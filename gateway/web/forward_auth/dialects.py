@@ -14,27 +14,11 @@ CVE-2021-32637; proxying.md F5).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.core.facts import Surface
 from gateway.core.urls import Malformed
-
-
-class Asked(NamedTuple):
-    """The request that a check is about, as its proxy relayed it: a target in origin form, host with or without port."""
-
-    method: str
-    scheme: str
-    host: str
-    target: str
-
-
-class Check(NamedTuple):
-    """A check as it came: its own method, the part of its target below `/check/<dialect>`, and its headers, names in lower case."""
-
-    method: str
-    rest: str
-    headers: Mapping[bytes, str]
+from gateway.web.request import Asked, Check
 
 
 def nginx(check: Check) -> Asked:
