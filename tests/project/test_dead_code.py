@@ -33,6 +33,9 @@ USED_BY_OTHERS = {
     "depends_on": "alembic",
     "upgrade": "alembic",
     "downgrade": "alembic",
+    "list_commands": "click",
+    "get_command": "click",
+    "format_commands": "click",
     "format": "logging",
     "collect": "prometheus_client",
     "isolation_level": "sqlite3",
@@ -46,11 +49,8 @@ USED_BY_OTHERS = {
 }
 #: Nobody uses these yet, and they stay: file and name → why.
 KEPT = {
-    "gateway/core/facts.py TRAEFIK": "a surface: the answers' table tells all of them apart, its dialect comes with forward-auth",
-    "gateway/core/facts.py CADDY": "a surface, as above",
-    "gateway/core/facts.py HAPROXY": "a surface, as above",
-    "gateway/core/facts.py ENVOY": "a surface, as above",
     "gateway/crypto/keys.py CODE": "a purpose: key separation is decided for all purposes at once",
+    "gateway/crypto/sealing.py MOST_COOKIE": "the promised size of a cookie, which tests/property holds it to",
     "gateway/crypto/passwords.py CHEAPEST": "the named profile for tests; the package ships what tests use",
 }
 #: A key of the configuration exists from the start; while its feature is not built, any value but the neutral one is refused.
