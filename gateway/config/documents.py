@@ -167,7 +167,7 @@ class _Builder:
                 self._problems.append(
                     Problem(self._mark(event.start_mark), dotted(loc), "is empty: unquoted, `#` begins a comment", f'quote it: "{rest.strip()}"')
                 )
-        return Node(value, self._mark(event.start_mark), plain)
+        return Node(value, self._mark(event.start_mark), plain and (value is not None or not event.value))
 
     def _sequence(self, event: yaml.Event, loc: tuple[str | int, ...], depth: int) -> Node:
         items: list[Node] = []

@@ -22,7 +22,7 @@ _LONG_UNITS: Final = {
 def parse_duration(value: object) -> float:
     """Seconds. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a duration needs a unit: {value}s, {value}m, {value}h or {value}d")
+        raise ValueError(f"needs a unit: {value}s, {value}m, {value}h or {value}d")
     found = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("must be a duration such as 30s, 15m, 12h or 30d")
@@ -48,7 +48,7 @@ def format_duration(seconds: float) -> str:
 def parse_size(value: object) -> int:
     """Bytes. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(f"a size needs a unit: {value}B, {value}KiB or {value}MiB")
+        raise ValueError(f"needs a unit: {value}B, {value}KiB or {value}MiB")
     found = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("must be a size such as 64KiB or 10MiB")

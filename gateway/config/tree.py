@@ -20,8 +20,11 @@ Scalar = str | int | float | bool | None | Broken
 
 @dataclass(slots=True)
 class Node:
-    """A value and its place. `plain`: written without quotes, so its text decides its type. `foreign`: it came from the environment or a file, so no
-    message may quote it."""
+    """A value and its place.
+
+    `plain`: written without quotes, so its text decides its type; for None: nothing was written at all, not even `null`. `foreign`: it came from the
+    environment or a file, so no message may quote it.
+    """
 
     value: Scalar | dict[str, Node] | list[Node]
     mark: Mark

@@ -37,6 +37,17 @@ def validate(tree: Node, problems: list[Problem]) -> Settings:
     """The settings that `tree` holds; what is wrong is appended to `problems` and taken out of `tree`."""
     tree.locate()
     wrong: set[Loc] = {loc for loc, node in tree.scalars() if node.value is BROKEN}
+    empty = [node for _, node in tree.scalars() if node.value is None and node.plain]
+    settings = _narrow(tree, wrong, problems)
+    for node in empty:
+        if node.loc and not any(node.loc[: len(other)] == other for other in wrong):
+            # `null` says that something is not wanted; nothing at all may be a value that got lost (CVE-2022-46153).
+            problems.append(Problem(node.mark, dotted(node.loc), "is empty", "give it a value, or write null"))
+    return settings
+
+
+def _narrow(tree: Node, wrong: set[Loc], problems: list[Problem]) -> Settings:
+    """Validate, report, take out, until something is left that is valid."""
     for _ in range(_MOST_PASSES):
         try:
             return Settings.model_validate(tree.data())

@@ -1,0 +1,23 @@
+"""What the commands that only read a configuration share. Imports nothing heavy, so that they start at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="GATEWAY_CONFIG",
+    required=True,
+    help="The configuration: a file, or a folder of *.yml. GATEWAY_CONFIG names it too.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def environment() -> Mapping[str, str]:
+    """What ${NAME} and GATEWAY__SECTION__KEY are looked up in."""
+    return os.environ  # noqa: TID251 - handed on to config/, which reads it
