@@ -7,6 +7,7 @@ is logged in and every variant of our cookie is expired.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from gateway.web.pages.answers import expire_planted, see_other
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, challenge, json_problem
 from gateway.web.pages.visit import Visit
+
+log = logging.getLogger("gateway.pages")
 
 #: Asking for a login again so soon after one, without a session's cookie, is a loop (seconds).
 LOOP_WITHIN: Final = 60
@@ -98,7 +101,8 @@ class LoginPage:
             return self._form(visit, typed, status=401, problem=Problem.WRONG_LOGIN, faults=faults)
         try:
             outcome = await self._login.attempt(snapshot, facts, email=typed.email, password=password, remember=typed.remember)
-        except StoreAway:
+        except StoreAway as away:
+            log.warning("request %s: a login could not be tried: %s", visit.request_id, away)
             return self._store_away(visit)
         match outcome:
             case LoggedIn():

@@ -7,6 +7,8 @@ learned from it. There is no `next`: after a logout one is on a page of ours (CV
 
 from __future__ import annotations
 
+import logging
+
 from aiohttp import web
 
 from gateway.core.answer import RETRY_AFTER, Fail, Problem
@@ -16,6 +18,8 @@ from gateway.web.pages.answers import see_other
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, json_problem
 from gateway.web.pages.visit import Visit
+
+log = logging.getLogger("gateway.pages")
 
 _DISTRUST = {
     Distrust.NO_COOKIE: "Your browser did not send back the cookie that this form needs. Allow cookies for this site, then try again.",
@@ -46,7 +50,8 @@ class LogoutPage:
             return await self._form(visit, status=403, notice=_DISTRUST[why])
         try:
             await self._sessions.end(visit.snapshot, visit.facts)
-        except StoreAway:
+        except StoreAway as away:
+            log.warning("request %s: a session could not be ended: %s", visit.request_id, away)
             return self._cleared(visit, self._store_away(visit))
         return self._cleared(visit, see_other(visit, f"{visit.snapshot.places.prefix}/signed-out"))
 
