@@ -41,6 +41,7 @@ _PROGRAMS = {
 }
 _PORTS = itertools.count(20_000 + os.getpid() * 37 % 10_000)
 _RUNNING: set[Process] = set()
+_FOLDERS: set[Path] = set()
 
 
 def require(program: str) -> str:
@@ -94,8 +95,10 @@ class Process:
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._own_folder = folder is None
-        self.folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{self.name}-")) if folder is None else folder
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix=f"gateway-test-{self.name}-"))
+            _FOLDERS.add(folder)
+        self.folder = folder
         self.log_file = self.folder / f"{self.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.cores: frozenset[int] = frozenset()
@@ -201,8 +204,9 @@ class Process:
             self.stop()
         finally:
             self.kill()
-            if self._own_folder:
+            if self.folder in _FOLDERS:
                 shutil.rmtree(self.folder, ignore_errors=True)
+                _FOLDERS.discard(self.folder)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -215,11 +219,11 @@ class Process:
 
 
 def close_all() -> None:
-    """End whatever still runs. At exit, and where a signal ends the tests."""
+    """End whatever still runs and remove what it left: also of a server that did not start, or was made and never started."""
     for process in list(_RUNNING):
         process.kill()
-        if process._own_folder:
-            shutil.rmtree(process.folder, ignore_errors=True)
+    for folder in list(_FOLDERS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 atexit.register(close_all)
