@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.desk import AWAY, REFUSED, config_option, fail, json_option, loaded_from, run
+from gateway.cli.desk import AWAY, REFUSED, fail, loaded_from, run
+from gateway.cli.options import config_option, json_option
 from gateway.cli.output import print_fields
 from gateway.server.stores import open_accounts
 from gateway.stores.sql import schema

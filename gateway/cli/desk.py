@@ -6,7 +6,6 @@ Exit status: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 a
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
+from gateway.cli.options import environment
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
 from gateway.config.snapshot import make_snapshot
@@ -43,15 +43,6 @@ T = TypeVar("T")
 
 REFUSED, USAGE, AWAY = 1, 2, 3
 
-config_option = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="GATEWAY_CONFIG",
-    required=True,
-    help="The configuration: a file, or a folder of *.yml. GATEWAY_CONFIG names it too.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -71,7 +62,7 @@ def fail(status: int, text: str) -> NoReturn:
 def loaded_from(config: Path, *, serving: bool = True) -> Loaded:
     """The configuration; every mistake in it is told, and ends the program. `serving`: keys and public_url are needed too."""
     try:
-        return load(config, os.environ, serving=serving)  # noqa: TID251 - handed on to config/, which reads it
+        return load(config, environment(), serving=serving)
     except ConfigErrors as errors:
         for problem in errors.problems:
             click.echo(str(problem), err=True)

@@ -14,6 +14,7 @@ def command() -> None:
 
 
 @command.command("generate")
+@click.option("--config", expose_value=False, hidden=True, help="Every command takes it; a secret needs none.")
 def generate() -> None:
     """Print a new secret for `keys:`: 32 random bytes."""
     click.echo(encode_key(random_bytes(KEY_BYTES)))

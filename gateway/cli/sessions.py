@@ -11,7 +11,8 @@ from typing import NoReturn
 
 import click
 
-from gateway.cli.desk import AWAY, REFUSED, USAGE, Desk, config_option, fail, json_option, loaded_from, open_desk, run, tell
+from gateway.cli.desk import AWAY, REFUSED, USAGE, Desk, fail, loaded_from, open_desk, run, tell
+from gateway.cli.options import config_option, json_option
 from gateway.cli.output import Value, moment, print_rows
 from gateway.core.session import Session
 from gateway.services.accounts import Felt
