@@ -10,6 +10,7 @@ deadline and at most one timer per connection, moved only when it fires: a timer
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -197,6 +198,8 @@ class Connection(asyncio.Protocol):
             if self._tunnel is not None:
                 self._tunnel.ended()
             elif self._asked and self.fault is None:
+                if exc is not None and not self.reader.complete:
+                    self._salvage()
                 self._end(exc)
         finally:
             self.writing_paused = False
@@ -223,7 +226,21 @@ class Connection(asyncio.Protocol):
         assert self._sink is not None
         self._sink.take(pieces, complete=reader.complete)
 
+    def _salvage(self) -> None:
+        """Read what is still there. An upstream that refuses a body answers and closes; a write that fails because of that ends the transport before
+        it has read the answer (B6). The socket is open until this callback returns. Out of reach behind TLS."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None or self.transport.get_extra_info("sslcontext") is not None:
+            return
+        try:
+            while self.fault is None and (data := os.read(sock.fileno(), 65536)):
+                self.data_received(data)
+        except OSError:
+            pass  # nothing is left, or it is gone
+
     def _end(self, exc: Exception | None) -> None:
+        if self.fault is not None:
+            return
         reader = self.reader
         untouched = reader.untouched
         try:

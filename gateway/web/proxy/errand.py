@@ -147,7 +147,7 @@ class Errand:
         answer = reader.head
         assert answer is not None
         request = self._request
-        keep_alive = not last and request.keep_alive and (upload is None or upload.complete) and not getattr(request.protocol, "ending", False)
+        keep_alive = not last and request.keep_alive and (upload is None or upload.complete)
         reply = Reply(request, self._exchange, answer.status, keep_alive=keep_alive)
         lines = self._answer_lines(answer)
         lines.append(reply.frame(None if answer.status == 204 else answer.length, bodyless=answer.bodyless) + b"\r\n")

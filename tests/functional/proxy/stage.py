@@ -21,6 +21,7 @@ from gateway.core.decide import Allow
 from gateway.core.headers import Header
 from gateway.core.routes import Route, Timeouts, UpstreamAddress
 from gateway.core.urls import Malformed
+from gateway.server.serving import Server
 from gateway.services.audit import Audit
 from gateway.services.gatekeeper import Admission
 from gateway.services.records import Records
@@ -80,7 +81,7 @@ class Client:
         raw = await self.reader.readuntil(b"\r\n\r\n")
         first, *lines = raw[:-4].decode("latin-1").split("\r\n")
         version, status, reason = first.split(" ", 2)
-        assert version == "HTTP/1.1"
+        assert version in ("HTTP/1.1", "HTTP/1.0")
         return Answer(int(status), reason, [(name, value.strip(" ")) for name, _, value in (line.partition(":") for line in lines)])
 
     async def answer(self, method: str = "GET") -> Answer:
@@ -200,7 +201,7 @@ async def listen(stack: AsyncExitStack, script: Script, *, unix_path: Path | Non
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
-            if writer.transport.get_write_buffer_size():
+            if tls is None and writer.transport.get_write_buffer_size():
                 writer.transport.abort()  # nobody reads what is still to be written
         await settle()
         if failures:
@@ -228,11 +229,12 @@ async def open_stage(stack: AsyncExitStack, address: UpstreamAddress, *, idle_li
     store = MemorySessionStore(clock)
     records = Records(store, "gw:")
     sessions = Sessions(records, Renewal(records, clock), Audit(lambda line: None, clock), clock)
-    watch = Watch(sessions, Live(snapshot))
+    live = Live(snapshot)
+    watch = Watch(sessions, live)
     upstreams = Upstreams(idle_limit=idle_limit)
     proxy = Proxy(upstreams, watch, sessions, Problems())
     stage = Stage(snapshot, route, proxy, upstreams, sessions, store, watch, clock, stack)
-    server = web.Server(stage.front, handler_cancellation=True, access_log=None, auto_decompress=False, max_field_size=65536, read_bufsize=65536)
+    server = Server(stage.front, lambda request, status: web.Response(status=status), live, lambda: None)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     stage.port = listener.sockets[0].getsockname()[1]
 
