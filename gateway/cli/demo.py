@@ -20,6 +20,7 @@ import click
 
 from gateway.cli.desk import AWAY, USAGE, fail, open_desk
 from gateway.cli.desk import run as run_command
+from gateway.cli.options import environment
 from gateway.config.addresses import ListenAddress, parse_listen
 from gateway.config.errors import ConfigErrors
 from gateway.config.keys import KEY_BYTES, encode_key
@@ -70,7 +71,7 @@ def command(listen: str | None) -> None:
         sockets = _make_private(socket_folder(_FOLDER))
     except OSError as error:
         fail(AWAY, f"{_FOLDER}: {error.strerror}")
-    environ = dict(os.environ)  # noqa: TID251 - handed on to config/, which reads it
+    environ = dict(environment())
     if listen is not None:
         environ |= {"GATEWAY__SERVER__LISTEN": f'"{listen}"', "GATEWAY__SERVER__PUBLIC_URL": public_url}
     read = partial(load, config, environ)

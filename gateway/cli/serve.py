@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from gateway.cli.desk import AWAY, USAGE, config_option, fail
+from gateway.cli.desk import AWAY, USAGE, fail
+from gateway.cli.options import config_option, environment
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
 from gateway.server.listeners import CannotListen
@@ -26,7 +26,7 @@ def command(config: Path) -> None:
     """
 
     def read() -> Loaded:
-        return load(config, os.environ)  # noqa: TID251 - handed on to config/, which reads it
+        return load(config, environment())
 
     try:
         loaded = read()
