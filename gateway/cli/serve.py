@@ -34,7 +34,7 @@ def command(config: Path) -> None:
         for problem in errors.problems:
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
-    supervisor = supervisor_of(os.environ)  # noqa: TID251 - the process's own supervisor, not configuration
+    supervisor = supervisor_of(environment())
     try:
         run(loaded, read, beside=[supervisor.watched()], started=lambda _: supervisor.ready())
     except (CannotStart, CannotListen, BadCertificate) as error:
