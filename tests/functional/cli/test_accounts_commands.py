@@ -49,7 +49,7 @@ class Operator:
             "server": {"public_url": "https://auth.example.com"},
             "keys": [{"id": "2026a", "secret": secret}],
             "session": {"store": store},
-            "users": {"database": database, "password": {"argon2": {"memory": "8MiB", "time": 1, "parallelism": 1}}},
+            "users": {"database": database, "password": {"argon2": {"memory": "8MiB", "time": 3, "parallelism": 1}}},
         }
         self.save()
 
@@ -240,7 +240,7 @@ def test_a_new_password_replaces_the_old_one(operator):
 
     found = asyncio.run(operator.inside(stored))
     assert Hasher(CHEAPEST).verify(found, "another good one")
-    assert "m=8192,t=1,p=1" in found
+    assert "m=8192,t=3,p=1" in found
 
 
 def test_an_account_in_postgres(tmp_path, postgres_url):
