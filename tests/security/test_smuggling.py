@@ -102,8 +102,9 @@ class PatientUpstream(EchoUpstream):
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await super().converse(reader, writer)
-        except asyncio.IncompleteReadError:
-            return
+        except (asyncio.IncompleteReadError, ValueError):
+            if not reader.at_eof():
+                raise
 
 
 @pytest.fixture(scope="module")
