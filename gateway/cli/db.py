@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.desk import AWAY, REFUSED, fail, loaded_from, run
+from gateway.cli.desk import AWAY, REFUSED, fail, loaded_from, opened, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import print_fields
 from gateway.server.stores import open_accounts
@@ -27,7 +27,7 @@ def upgrade(config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, str | None]:
-        database = open_accounts(settings)
+        database = opened(lambda: open_accounts(settings))
         try:
             found = await schema.standing(database)
             return found, None if found is Standing.FOREIGN else await schema.upgrade(database)
@@ -48,7 +48,7 @@ def current(as_json: bool, config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, str | None]:
-        database = open_accounts(settings)
+        database = opened(lambda: open_accounts(settings))
         try:
             found = await schema.standing(database)
             return found, None if found is Standing.MISSING else await schema.current(database)
@@ -66,7 +66,7 @@ def check(config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, Sequence[str]]:
-        database = open_accounts(settings)
+        database = opened(lambda: open_accounts(settings))
         try:
             found = await schema.standing(database)
             return found, await schema.differences(database) if found is Standing.NEWEST else ()

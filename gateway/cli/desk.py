@@ -89,12 +89,20 @@ def run(work: Awaitable[T]) -> T:
         fail(AWAY, error.strerror or type(error).__name__)
 
 
+def opened(make: Callable[[], T]) -> T:
+    """What `make` opens; a URL that it cannot use ends the program."""
+    try:
+        return make()
+    except ValueError as error:
+        fail(USAGE, str(error))
+
+
 @asynccontextmanager
 async def open_desk(loaded: Loaded, *, create: bool = False) -> AsyncIterator[Desk]:
     """Everything that a command needs. `create` makes a missing SQLite file; otherwise a database that is not ready ends the program."""
     settings = loaded.settings
-    database = open_accounts(settings)
-    stores = open_session_store(settings, time.time)
+    database = opened(lambda: open_accounts(settings))
+    stores = opened(lambda: open_session_store(settings, time.time))
     passwords = Passwords(make_hasher(settings), threads=1)
     try:
         await require_schema(database, create=create)

@@ -269,6 +269,12 @@ def test_a_wrong_configuration_is_exit_status_2_with_its_line(operator):
     assert re.search(r"gateway\.yml:\d+: .*databse.*database", refused.stderr)
 
 
+@pytest.mark.parametrize("line", ["users list", "db current"])
+def test_a_database_url_with_an_unknown_option_is_wrong_configuration(tmp_path, line):
+    refused = Operator(tmp_path, database="postgresql://gateway:hidden@127.0.0.1/gateway?sslmod=off").type(line)
+    assert (refused.exit_code, "sslmod" in refused.stderr, "hidden" in refused.output) == (2, True, False)
+
+
 def test_versions_are_shown_and_checked(operator):
     assert json.loads(operator.type("db current --json").stdout)["version"] is None
     assert operator.type("db check").exit_code == 1
