@@ -193,7 +193,7 @@ class AnswerReader:
         if version != "1.1" and (version != "1.0" or self._chunked):
             raise Broken("an unknown version")
         if status < 200:
-            self._judge_interim(status)
+            self._judge_interim(status, version)
             return
         if status > 599 or not _REASON.fullmatch(self._reason):
             raise Broken("a status line that is not valid")
@@ -220,9 +220,10 @@ class AnswerReader:
         elif not self.complete:
             self.complete = True
 
-    def _judge_interim(self, status: int) -> None:
+    def _judge_interim(self, status: int, version: str) -> None:
         if status == 101:
-            if not self._upgrading or not self._parser.should_upgrade():
+            agreed = [value.strip(b" \t").lower() for name, value in self._headers if name.lower() == b"upgrade"]
+            if not self._upgrading or not self._parser.should_upgrade() or agreed != [b"websocket"] or version != "1.1":
                 raise Broken("an upgrade that nobody asked for")
             self.head = Head(101, self._reason, self._headers, None, bodyless=True)
             return

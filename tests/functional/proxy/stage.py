@@ -114,6 +114,16 @@ class Client:
         self.writer.transport.abort()
 
 
+class NotingSessions(Sessions):
+    """Keeps whose use was noted."""
+
+    used: list[str]
+
+    def use(self, snapshot: Snapshot, member: str) -> None:
+        self.used.append(member)
+        super().use(snapshot, member)
+
+
 @dataclass
 class Stage:
     """What `open_stage` made. `seen` are the exchanges, complete or not."""
@@ -122,7 +132,7 @@ class Stage:
     route: Route
     proxy: Proxy
     upstreams: Upstreams
-    sessions: Sessions
+    sessions: NotingSessions
     store: MemorySessionStore
     watch: Watch
     clock: SettableClock
@@ -228,7 +238,8 @@ async def open_stage(stack: AsyncExitStack, address: UpstreamAddress, *, idle_li
     clock = SettableClock()
     store = MemorySessionStore(clock)
     records = Records(store, "gw:")
-    sessions = Sessions(records, Renewal(records, clock), Audit(lambda line: None, clock), clock)
+    sessions = NotingSessions(records, Renewal(records, clock), Audit(lambda line: None, clock), clock)
+    sessions.used = []
     live = Live(snapshot)
     watch = Watch(sessions, live)
     upstreams = Upstreams(idle_limit=idle_limit)

@@ -109,7 +109,9 @@ async def test_where_a_request_came_from(play):
         "X-Rewrite-URL: /admin",
         "X-Request-Id: theirs",
     )
-    told = {name.lower(): value for name, value in head.headers if name.lower().replace("_", "-").startswith(("x-forwarded", "forwarded", "x-r", "x-o"))}
+    told = {
+        name.lower(): value for name, value in head.headers if name.lower().replace("_", "-").startswith(("x-forwarded", "forwarded", "x-r", "x-o"))
+    }
     assert told == {
         "x-forwarded-for": "127.0.0.1",
         "x-forwarded-proto": "http",
@@ -151,7 +153,9 @@ async def test_a_route_removes_and_sets(play):
 
     async def script(reader, writer):
         head = await read_head(reader)
-        writer.write(answer("200 OK", json.dumps(head.headers).encode(), ("Server", "old/1"), ("X-Powered-By", "magic"), ("X-Frame-Options", "ALLOW")))
+        writer.write(
+            answer("200 OK", json.dumps(head.headers).encode(), ("Server", "old/1"), ("X-Powered-By", "magic"), ("X-Frame-Options", "ALLOW"))
+        )
 
     stage = await play(
         script,

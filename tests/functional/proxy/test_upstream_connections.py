@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from dataclasses import replace
 
 import pytest
 
-from gateway.core.routes import Timeouts, UpstreamAddress, UpstreamTls
+from gateway.core.routes import RouteTable, Timeouts, UpstreamAddress, UpstreamTls
 from tests.functional.proxy.stage import Stage, listen, open_stage
 from tests.upstreams import answer, read_body, read_head
 
@@ -180,8 +182,6 @@ async def test_no_connection_in_time_is_504(stack):
 
 
 def _full_listener():
-    import socket
-
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -281,10 +281,6 @@ async def test_no_state_between_users(play):
 
 async def test_a_route_that_is_gone_gives_its_connections_back(play):
     """A new configuration: pools that no route uses are closed, requests go to the new route's upstream."""
-    from dataclasses import replace
-
-    from gateway.core.routes import RouteTable
-
     ended = asyncio.Event()
 
     async def script(reader, writer):
