@@ -1,7 +1,7 @@
 """The command `gateway`. Every subcommand is a module of its own with a click command or group named `command`, loaded only when it is asked for.
 
-Exit status: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 could not start or could not reach a store. What goes wrong is told in a
-sentence, never as a traceback.
+Exit status: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 could not start or could not reach a store. What goes wrong is
+told in a sentence, never as a traceback.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def check_cookie(settings: Settings, report: Report) -> None:
 def _check_origin(settings: Settings, public: Origin, report: Report) -> None:
     cookie = settings.session.cookie
     if cookie.domain is not None and not covers(cookie.domain, public.host):
-        report.error((*_COOKIE, "domain"), f"does not cover public_url's host {public.host}, so nobody could log in there", _wider(cookie.domain, public.host))
+        report.error(
+            (*_COOKIE, "domain"), f"does not cover public_url's host {public.host}, so nobody could log in there", _wider(cookie.domain, public.host)
+        )
     if public.scheme == "https" and cookie.secure is False:
         report.error((*_COOKIE, "secure"), "public_url is https: false would send sessions in clear", "write auto")
     if public.scheme == "http" and cookie.secure is True:

@@ -13,17 +13,19 @@ from gateway.core.headers import FRAMING, HOP_BY_HOP, fold
 
 #: Names that mean something to every server; setting or stripping them would break more than identity (RFC 9110 section 18.4 and usage).
 _STANDARD: Final = frozenset(
-    name.encode("ascii")
-    for name in (
-        "accept accept-charset accept-encoding accept-language accept-ranges age allow authorization cache-control content-disposition content-encoding "
-        "content-language content-location content-md5 content-range content-type cookie date dnt etag expect expires forwarded from host if-match "
-        "if-modified-since if-none-match if-range if-unmodified-since last-modified link location max-forwards origin pragma priority range referer "
-        "retry-after server set-cookie strict-transport-security upgrade-insecure-requests user-agent vary via warning www-authenticate "
-        "x-requested-with x-real-ip x-client-ip true-client-ip x-cluster-client-ip x-original-url x-original-uri x-original-method x-original-host "
-        "x-rewrite-url x-http-method-override x-request-id x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-forwarded-prefix "
-        "x-forwarded-method x-forwarded-uri x-forwarded-server x-forwarded-by x-forwarded-scheme x-forwarded-ssl"
-    ).split()
-)
+    {
+        b"accept", b"accept-charset", b"accept-encoding", b"accept-language", b"accept-ranges", b"age", b"allow", b"authorization",
+        b"cache-control", b"content-disposition", b"content-encoding", b"content-language", b"content-location", b"content-md5",
+        b"content-range", b"content-type", b"cookie", b"date", b"dnt", b"etag", b"expect", b"expires", b"forwarded", b"from", b"host",
+        b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"last-modified", b"link", b"location",
+        b"max-forwards", b"origin", b"pragma", b"priority", b"range", b"referer", b"retry-after", b"server", b"set-cookie",
+        b"strict-transport-security", b"upgrade-insecure-requests", b"user-agent", b"vary", b"via", b"warning", b"www-authenticate",
+        b"x-requested-with", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"x-cluster-client-ip", b"x-original-url", b"x-original-uri",
+        b"x-original-method", b"x-original-host", b"x-rewrite-url", b"x-http-method-override", b"x-request-id", b"x-forwarded-for",
+        b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-method", b"x-forwarded-uri",
+        b"x-forwarded-server", b"x-forwarded-by", b"x-forwarded-scheme", b"x-forwarded-ssl",
+    }
+)  # fmt: skip
 _STANDARD_PREFIXES: Final = (b"access-control-", b"proxy-", b"sec-", b"if-")
 
 

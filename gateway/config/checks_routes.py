@@ -18,7 +18,11 @@ def check_routes(settings: Settings, report: Report) -> None:
     for index, route in enumerate(settings.routes):
         loc: Loc = ("routes", index)
         if route.name in names:
-            report.error((*loc, "name"), f"`{route.name}` stands twice, first in {report.place('routes', names[route.name], 'name')}", "every route has a name of its own")
+            report.error(
+                (*loc, "name"),
+                f"`{route.name}` stands twice, first in {report.place('routes', names[route.name], 'name')}",
+                "every route has a name of its own",
+            )
         names.setdefault(route.name, index)
         for host in route.host:
             place = (host, route.path.rstrip("/"))

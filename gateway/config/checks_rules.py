@@ -17,11 +17,19 @@ def check_rules(settings: Settings, report: Report) -> None:
             for glob_index, glob in enumerate(rule.paths or ()):
                 _check_glob(settings, route, glob, (*loc, "paths", glob_index), report)
             before = next(
-                (earlier for earlier in range(position) if covers_criteria(route.access[earlier], rule) and covers_subjects(route.access[earlier], rule)),
+                (
+                    earlier
+                    for earlier in range(position)
+                    if covers_criteria(route.access[earlier], rule) and covers_subjects(route.access[earlier], rule)
+                ),
                 None,
             )
             if before is not None:
-                report.error(loc, f"can never match: the rule in {report.place(*loc[:-1], before)} has settled everything that it is about", "move it up, or remove it")
+                report.error(
+                    loc,
+                    f"can never match: the rule in {report.place(*loc[:-1], before)} has settled everything that it is about",
+                    "move it up, or remove it",
+                )
 
 
 def _check_glob(settings: Settings, route: RouteSection, glob: str, loc: Loc, report: Report) -> None:

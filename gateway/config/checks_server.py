@@ -42,7 +42,9 @@ def _check_listeners(settings: Settings, report: Report) -> None:
     if server.admin_listen is not None:
         admin = parse_listen(server.admin_listen)
         if admin in seen and (admin.port or admin.unix):
-            report.error(("server", "admin_listen"), "is a public listener too: metrics and health would be open to everybody", "give it a port of its own")
+            report.error(
+                ("server", "admin_listen"), "is a public listener too: metrics and health would be open to everybody", "give it a port of its own"
+            )
         if not admin.loopback:
             report.warn(("server", "admin_listen"), "is not loopback: whoever reaches it reads metrics", "keep it behind a firewall")
 

@@ -41,7 +41,9 @@ def check_times(settings: Settings, report: Report) -> None:
 def _check_accent(settings: Settings, report: Report) -> None:
     accent = settings.pages.accent
     if accent is not None and (contrast := contrast_to_white(accent)) < _CONTRAST:
-        report.error(("pages", "accent"), f"is too light for white text: contrast {contrast:.1f}, at least {_CONTRAST} is needed", f'write "{_darker(accent)}"')
+        report.error(
+            ("pages", "accent"), f"is too light for white text: contrast {contrast:.1f}, at least {_CONTRAST} is needed", f'write "{_darker(accent)}"'
+        )
 
 
 def contrast_to_white(colour: str) -> float:

@@ -22,8 +22,8 @@ def covers_criteria(wide: RuleSection, narrow: RuleSection) -> bool:
 def covers_subjects(wide: RuleSection, narrow: RuleSection) -> bool:
     """Whether nobody is left for `narrow` where `wide` has spoken.
 
-    public, optional, login and deny settle everything: `login` sends away whoever is not logged in. A list of members lets other people pass on, but asks
-    everybody else to log in.
+    public, optional, login and deny settle everything: `login` sends away whoever is not logged in. A list of members lets other people
+    pass on, but asks everybody else to log in.
     """
     if wide.deny or wide.allow in (["public"], ["optional"], ["login"]):
         return True

@@ -1,14 +1,15 @@
 """Reading YAML: a file, or a folder of `*.yml` merged in name order, as one tree of nodes.
 
-The subset is YAML 1.2's core without its surprises: only `true` and `false` are booleans (`off`, `on`, `yes` and `no` are words), numbers are decimal, there
-are no dates, tags, merge keys or further documents. It is built from parser events, not by PyYAML's constructor, so nothing can be executed (CVE-2020-14343),
-depth and size are bounded (alias bombs), and every value keeps its line. In a folder maps merge, `routes` and `keys` are appended, and any other key that
-stands twice is a mistake.
+The subset is YAML 1.2's core without its surprises: only `true` and `false` are booleans (`off`, `on`, `yes` and `no` are words), numbers are
+decimal, there are no dates, tags, merge keys or further documents. It is built from parser events, not by PyYAML's constructor, so nothing can
+be executed (CVE-2020-14343), depth and size are bounded (alias bombs), and every value keeps its line. In a folder maps merge, `routes` and
+`keys` are appended, and any other key that stands twice is a mistake.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +38,25 @@ class Unreadable(Exception):
         self.problem = problem
 
 
-def read(path: Path) -> tuple[Node, list[Problem], list[Path]]:
-    """The tree of a file or folder, what is wrong with it, and the files that were read. Never raises for bad content."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file or folder holds, and what is wrong with it. `whole`: every file could be read to its end, so what is missing is missing."""
+
+    tree: Node
+    problems: list[Problem]
+    files: list[Path]
+    whole: bool
+
+
+def read(path: Path) -> Reading:
+    """Never raises for bad content."""
     root = Node({}, Mark(str(path), 0))
     problems: list[Problem] = []
+    whole = True
     try:
         files = sorted(path.glob("*.yml")) if path.is_dir() else [path]
     except OSError as error:
-        return root, [Problem(Mark(str(path), 0), "", f"cannot be read: {error.strerror}")], []
+        return Reading(root, [Problem(Mark(str(path), 0), "", f"cannot be read: {error.strerror}")], [], whole=False)
     if not files:
         problems.append(Problem(Mark(str(path), 0), "", "the folder has no *.yml file"))
     for file in files:
@@ -52,6 +64,7 @@ def read(path: Path) -> tuple[Node, list[Problem], list[Path]]:
             tree = parse(_text(file), str(file), problems)
         except Unreadable as unreadable:
             problems.append(unreadable.problem)
+            whole = False
             continue
         if tree.value is None:
             continue
@@ -59,7 +72,7 @@ def read(path: Path) -> tuple[Node, list[Problem], list[Path]]:
             problems.append(Problem(tree.mark, "", "a configuration is a map of sections", "begin with `server:`"))
             continue
         _merge(root, tree, (), problems)
-    return root, problems, files
+    return Reading(root, problems, files, whole and bool(files))
 
 
 def parse(text: str, name: str, problems: list[Problem]) -> Node:
@@ -119,7 +132,7 @@ class _Builder:
             self._next()  # the document's end
             self._next()
             if not isinstance(self._event, yaml.StreamEndEvent):
-                raise self._wrong(self._event.start_mark.line, "a file holds one YAML document", "remove the `---`")
+                raise self._wrong(_start(self._event).line, "a file holds one YAML document", "remove the `---`")
             return root
         except yaml.YAMLError as error:
             raise self._unparseable(error) from None
@@ -127,8 +140,8 @@ class _Builder:
     def _next(self) -> None:
         self._event = next(self._events)
 
-    def _mark(self, mark: yaml.Mark) -> Mark:
-        return Mark(self._name, mark.line + 1, mark.column + 1)
+    def _mark(self, event: yaml.Event) -> Mark:
+        return Mark(self._name, _start(event).line + 1, _start(event).column + 1)
 
     def _wrong(self, line: int, message: str, suggestion: str | None = None, key: str = "") -> Unreadable:
         return Unreadable(Problem(Mark(self._name, line + 1), key, message, suggestion))
@@ -136,7 +149,7 @@ class _Builder:
     def _node(self, loc: tuple[str | int, ...], depth: int) -> Node:
         """The node that begins with the present event; afterwards the present event is its last one."""
         event = self._event
-        line = event.start_mark.line
+        line = _start(event).line
         self._grow(1, line)
         if depth > _MOST_DEPTH:
             raise self._wrong(line, f"is nested deeper than {_MOST_DEPTH} levels")
@@ -161,13 +174,13 @@ class _Builder:
         plain = event.style is None
         value = resolve(event.value) if plain else event.value
         if plain and not event.value:
-            line = self._lines[event.start_mark.line] if event.start_mark.line < len(self._lines) else ""
-            rest = line[event.start_mark.column :]
+            line = self._lines[_start(event).line] if _start(event).line < len(self._lines) else ""
+            rest = line[_start(event).column :]
             if re.match(r"\s*#[0-9A-Fa-f]{3,8}\s*$", rest):
                 self._problems.append(
-                    Problem(self._mark(event.start_mark), dotted(loc), "is empty: unquoted, `#` begins a comment", f'quote it: "{rest.strip()}"')
+                    Problem(self._mark(event), dotted(loc), "is empty: unquoted, `#` begins a comment", f'quote it: "{rest.strip()}"')
                 )
-        return Node(value, self._mark(event.start_mark), plain and (value is not None or not event.value))
+        return Node(value, self._mark(event), plain and (value is not None or not event.value))
 
     def _sequence(self, event: yaml.Event, loc: tuple[str | int, ...], depth: int) -> Node:
         items: list[Node] = []
@@ -175,16 +188,16 @@ class _Builder:
         while not isinstance(self._event, yaml.SequenceEndEvent):
             items.append(self._node((*loc, len(items)), depth + 1))
             self._next()
-        return Node(items, self._mark(event.start_mark))
+        return Node(items, self._mark(event))
 
     def _mapping(self, event: yaml.Event, loc: tuple[str | int, ...], depth: int) -> Node:
         items: dict[str, Node] = {}
         self._next()
         while not isinstance(self._event, yaml.MappingEndEvent):
             key_event = self._event
-            mark = self._mark(key_event.start_mark)
+            mark = self._mark(key_event)
             if not isinstance(key_event, yaml.ScalarEvent) or key_event.value == "" or key_event.tag not in (None, "!"):
-                raise self._wrong(key_event.start_mark.line, "a key must be a word", self._hint(key_event.start_mark.line), dotted(loc))
+                raise self._wrong(_start(key_event).line, "a key must be a word", self._hint(_start(key_event).line), dotted(loc))
             key = key_event.value
             self._next()
             node = self._node((*loc, key), depth + 1)
@@ -196,14 +209,16 @@ class _Builder:
                 self._problems.append(Problem(mark, dotted(loc), "merge keys (`<<`) are not supported", "write the keys out"))
             else:
                 items[key] = Node(node.value, node.mark, node.plain, node.foreign, mark)
-        return Node(items, self._mark(event.start_mark))
+        return Node(items, self._mark(event))
 
     def _alias(self, event: yaml.AliasEvent, loc: tuple[str | int, ...]) -> Node:
-        node = self._anchors.get(event.anchor)
+        node = self._anchors.get(event.anchor or "")
         if node is None:
-            raise self._wrong(event.start_mark.line, f"`*{event.anchor}` refers to nothing", f'if it is a value, quote it: "*{event.anchor}"', dotted(loc))
+            raise self._wrong(
+                _start(event).line, f"`*{event.anchor}` refers to nothing", f'if it is a value, quote it: "*{event.anchor}"', dotted(loc)
+            )
         size = self._sizes[id(node)]
-        self._grow(size, event.start_mark.line)
+        self._grow(size, _start(event).line)
         return node.copy()
 
     def _grow(self, nodes: int, line: int) -> None:
@@ -229,6 +244,12 @@ class _Builder:
             if 0 <= candidate < len(self._lines) and (hint := hint_for(self._lines[candidate])) is not None:
                 return hint
         return None
+
+
+def _start(event: yaml.Event) -> yaml.Mark:
+    mark = event.start_mark
+    assert isinstance(mark, yaml.Mark), "the pure Python parser marks every event"
+    return mark
 
 
 def _merge(into: Node, tree: Node, loc: tuple[str | int, ...], problems: list[Problem]) -> None:

@@ -13,11 +13,15 @@ _MISREAD: Final = (
     re.compile(r"(?<=[\s\[,])::?[0-9A-Fa-f:.]*(?:/[0-9]+)?(?=[\s,\]]|$)|(?<=\[)::[0-9A-Fa-f:./]*"),  # ::1 in a list
     re.compile(r"(?<=[\s\[,{])[@`%&!|>][^\s,\]}]*"),  # characters that may not begin a value
 )
+_COMMENTED_OUT: Final = re.compile(r"(?<=:)\s+#[0-9A-Fa-f]{3,8}\b")
 _COLON: Final = re.compile(r"^\s*(?:- )?[\w.-]+:\s+(?P<value>[^\"'\[{].*:(?:\s.*)?)$")
 
 
 def hint_for(line: str) -> str | None:
     """`quote it: "…"` for the first value of `line` that YAML misreads, None when nothing looks like one."""
+    colour = _COMMENTED_OUT.search(_QUOTED.sub("", line))
+    if colour is not None:
+        return f'quote it: "{colour.group().strip()}"'
     bare = _QUOTED.sub("", line.partition(" #")[0])
     for pattern in _MISREAD:
         found = pattern.search(bare)

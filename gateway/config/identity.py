@@ -33,22 +33,23 @@ PRESETS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 _USUAL: Final = (
-    "Remote-User", "Remote-Users", "Remote-Email", "Remote-Name", "Remote-Group", "Remote-Groups", "Remote-Uid",
-    "X-Remote-User", "X-Remote-Uid", "X-Remote-Email", "X-Remote-Name", "X-Remote-Group", "X-Remote-Groups", "X-Remote-User-Email", "X-Remote-User-Groups",
-    "X-User", "X-User-Id", "X-User-Email", "X-User-Name", "X-User-Groups", "X-User-Role", "X-User-Roles", "X-Username", "X-Userid", "X-Useremail",
-    "X-Email", "X-Groups", "X-Login", "X-Logged-In-User", "X-Logged-User", "X-Authenticated-User", "X-Authenticated-Userid", "X-Authenticated-Email",
-    "X-Authenticated-Groups", "X-Auth-User", "X-Auth-Userid", "X-Auth-Username", "X-Auth-Email", "X-Auth-Name", "X-Auth-Groups", "X-Auth-Roles",
-    "X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Access-Token",
-    "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token",
-    "X-Webauth-User", "X-Webauth-Email", "X-Webauth-Name", "X-Webauth-Groups", "X-Webauth-Role", "X-Proxy-User", "X-Proxy-Email", "X-Proxy-Remote-User",
-    "X-Authentik-Username", "X-Authentik-Groups", "X-Authentik-Email", "X-Authentik-Name", "X-Authentik-Uid", "X-Authentik-Jwt",
-    "X-Authentik-Entitlements", "X-Vouch-User", "X-Vouch-Idp-Claims-Email", "X-Token-Subject", "X-Token-User-Name", "X-Token-User-Email",
-    "X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-User", "X-Pomerium-Claim-Groups", "X-Gateway-Jwt-Assertion",
-    "X-Goog-Authenticated-User-Email", "X-Goog-Authenticated-User-Id", "X-Goog-Iap-Jwt-Assertion", "Cf-Access-Authenticated-User-Email",
-    "Cf-Access-Jwt-Assertion", "X-Ms-Client-Principal", "X-Ms-Client-Principal-Id", "X-Ms-Client-Principal-Name", "X-Amzn-Oidc-Identity",
-    "X-Amzn-Oidc-Data", "X-Consumer-Username", "X-Consumer-Id", "X-Credential-Identifier", "X-Ssl-Client-Cn", "X-Ssl-Client-S-Dn", "X-Client-Dn",
-    "X-Client-Cert", "Auth-User", "Http-Auth-User", "Sm-User", "Iv-User", "Iv-Groups", "Oidc-Claim-Email", "Oidc-Claim-Sub", "Oidc-Claim-Name",
-    "Oidc-Claim-Groups", "Oidc-Claim-Preferred-Username", "Tailscale-User-Login", "Tailscale-User-Name",
+    "Remote-User", "Remote-Users", "Remote-Email", "Remote-Name", "Remote-Group", "Remote-Groups", "Remote-Uid", "X-Remote-User",
+    "X-Remote-Uid", "X-Remote-Email", "X-Remote-Name", "X-Remote-Group", "X-Remote-Groups", "X-Remote-User-Email", "X-Remote-User-Groups",
+    "X-User", "X-User-Id", "X-User-Email", "X-User-Name", "X-User-Groups", "X-User-Role", "X-User-Roles", "X-Username", "X-Userid",
+    "X-Useremail", "X-Email", "X-Groups", "X-Login", "X-Logged-In-User", "X-Logged-User", "X-Authenticated-User", "X-Authenticated-Userid",
+    "X-Authenticated-Email", "X-Authenticated-Groups", "X-Auth-User", "X-Auth-Userid", "X-Auth-Username", "X-Auth-Email", "X-Auth-Name",
+    "X-Auth-Groups", "X-Auth-Roles", "X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups",
+    "X-Auth-Request-Preferred-Username", "X-Auth-Request-Access-Token", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Webauth-User", "X-Webauth-Email", "X-Webauth-Name", "X-Webauth-Groups",
+    "X-Webauth-Role", "X-Proxy-User", "X-Proxy-Email", "X-Proxy-Remote-User", "X-Authentik-Username", "X-Authentik-Groups", "X-Authentik-Email",
+    "X-Authentik-Name", "X-Authentik-Uid", "X-Authentik-Jwt", "X-Authentik-Entitlements", "X-Vouch-User", "X-Vouch-Idp-Claims-Email",
+    "X-Token-Subject", "X-Token-User-Name", "X-Token-User-Email", "X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-User",
+    "X-Pomerium-Claim-Groups", "X-Gateway-Jwt-Assertion", "X-Goog-Authenticated-User-Email", "X-Goog-Authenticated-User-Id",
+    "X-Goog-Iap-Jwt-Assertion", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion", "X-Ms-Client-Principal",
+    "X-Ms-Client-Principal-Id", "X-Ms-Client-Principal-Name", "X-Amzn-Oidc-Identity", "X-Amzn-Oidc-Data", "X-Consumer-Username",
+    "X-Consumer-Id", "X-Credential-Identifier", "X-Ssl-Client-Cn", "X-Ssl-Client-S-Dn", "X-Client-Dn", "X-Client-Cert", "Auth-User",
+    "Http-Auth-User", "Sm-User", "Iv-User", "Iv-Groups", "Oidc-Claim-Email", "Oidc-Claim-Sub", "Oidc-Claim-Name", "Oidc-Claim-Groups",
+    "Oidc-Claim-Preferred-Username", "Tailscale-User-Login", "Tailscale-User-Name",
 )  # fmt: skip
 
 
@@ -86,8 +87,6 @@ def _written(block: IdentitySection) -> Iterable[str]:
     return (*block.headers, block.assertion.header)
 
 
-def _headers(
-    headers: Mapping[str, str], preset: str | None, assertion: str | None, lifetime: float, strip: frozenset[bytes]
-) -> IdentityHeaders:
+def _headers(headers: Mapping[str, str], preset: str | None, assertion: str | None, lifetime: float, strip: frozenset[bytes]) -> IdentityHeaders:
     attributes = {**headers, **PRESETS.get(preset or "", {})}
     return IdentityHeaders(tuple(attributes.items()), assertion, lifetime, strip)

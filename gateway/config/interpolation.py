@@ -1,7 +1,8 @@
 """`${NAME}` and `${NAME:-default}` in values; `$${` is a literal `${`.
 
-The default counts where the variable is unset or empty, as in a shell. What is replaced in an unquoted value decides its type afresh (`workers: ${N}` is a
-number), but never makes it a map or a list, and an empty result stays an empty text: an empty variable must not become the neutral null (CVE-2022-46153).
+The default counts where the variable is unset or empty, as in a shell. What is replaced in an unquoted value decides its type afresh (`workers:
+${N}` is a number), but never makes it a map or a list, and an empty result stays an empty text: an empty variable must not become the neutral
+null (CVE-2022-46153).
 """
 
 from __future__ import annotations

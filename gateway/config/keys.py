@@ -6,6 +6,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final
 
 KEY_BYTES: Final = 32
@@ -37,6 +38,6 @@ def decode_key(text: str) -> bytes:
 
 
 def _weak(secret: bytes) -> bool:
-    steps = {(after - before) % 256 for before, after in zip(secret, secret[1:], strict=False)}
+    steps = {(after - before) % 256 for before, after in pairwise(secret)}
     readable = all(0x20 <= byte < 0x7F for byte in secret)
     return len(set(secret)) < _FEWEST_DIFFERENT or len(steps) < 4 or readable

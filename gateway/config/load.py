@@ -1,7 +1,7 @@
 """Loading a configuration: read, fill in, validate, check. All mistakes come at once.
 
-    load(path, environ)  → Loaded, or raises ConfigErrors
-    examine(path, …)     → Loaded (as far as it makes sense) and every problem; never raises for bad content
+load(path, environ)  → Loaded, or raises ConfigErrors
+examine(path, …)     → Loaded (as far as it makes sense) and every problem; never raises for bad content
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def load(path: Path | str, environ: Mapping[str, str], *, serving: bool = True) 
 def examine(path: Path | str, environ: Mapping[str, str], *, serving: bool = True) -> tuple[Loaded, Sequence[Problem]]:
     """What can be made of a configuration, and everything that is wrong with it."""
     path = Path(path)
-    tree, problems, files = read(path)
+    reading = read(path)
+    tree, problems = reading.tree, reading.problems
     override(tree, environ, problems)
     interpolate(tree, environ, problems)
     secrets = settle(tree, Settings, path if path.is_dir() else path.parent, problems)
     settings = validate(tree, problems)
     marks = Marks(tree)
     reported = {problem.key for problem in problems}
-    readable = bool(files) and not any(not problem.key and problem.severity == "error" for problem in problems)
-    for problem in check(settings, marks, serving=serving and readable):
+    for problem in check(settings, marks, serving=serving and reading.whole):
         if problem.key not in reported and not any(_inside(key, problem.key) for key in reported):
             problems.append(problem)
     ordered = in_order(problems)
     warnings = [problem for problem in ordered if problem.severity == "warning"]
-    return Loaded(settings, marks, warnings, path, [*files, *secrets]), ordered
+    return Loaded(settings, marks, warnings, path, [*reading.files, *secrets]), ordered
 
 
 def _inside(key: str, outer: str) -> bool:

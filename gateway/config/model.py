@@ -1,4 +1,7 @@
-"""The whole configuration. Each key's type, default and description stand in the model's sections; the reference and the JSON schema are made from them."""
+"""The whole configuration.
+
+Each key's type, default and description stand in the model's sections; the reference and the JSON schema are made from them.
+"""
 
 from __future__ import annotations
 

@@ -81,7 +81,8 @@ class RouteSection(Section):
 
     name: RouteName = required("Its name in logs and metrics, and the audience of its assertion.", shown="wiki")
     host: Annotated[list[HostPattern], OneOrMore, Field(min_length=1), WORD_OR_WORDS] = required(
-        'An exact host, "*.example.com" (any depth, not example.com itself), or a list; "*" is any host that no other route names.', shown="wiki.example.com"
+        'An exact host, "*.example.com" (any depth, not example.com itself), or a list; "*" is any host that no other route names.',
+        shown="wiki.example.com",
     )
     path: RoutePath = setting("/", "The paths below it, on segment borders.")
     upstream: Annotated[list[UpstreamText], OneOrMore, Field(min_length=1), WORD_OR_WORDS] | None = setting(
@@ -103,11 +104,15 @@ class RouteSection(Section):
     health: Health | None = setting(None, "Ask upstreams whether they live.", built=False)
     max_connections: int | None = setting(None, "The most connections to the upstream at a time.", built=False)
     tls: RouteTls = setting(RouteTls, "How an https upstream is verified.")
-    set_headers: dict[HeaderName, HeaderValue] = setting({}, "Headers that are set on requests, replacing the client's.", shown={"X-Environment": "production"})
+    set_headers: dict[HeaderName, HeaderValue] = setting(
+        {}, "Headers that are set on requests, replacing the client's.", shown={"X-Environment": "production"}
+    )
     remove_headers: list[HeaderName] = setting([], "Headers that are removed from requests.", shown=["X-Debug"])
     response: ResponseHeaders = setting(ResponseHeaders, "Headers of the upstream's answers.")
     encoded_paths: Literal["reject", "keep"] = setting(
-        "reject", "What happens with paths that applications read differently (dot segments, encoded slashes): refuse them, or keep those all readings of which select one rule."
+        "reject",
+        "What happens with paths that applications read differently (dot segments, encoded slashes): reject them, or keep those whose readings all "
+        "select one rule.",
     )
     forwarded: bool = setting(False, "Send Forwarded (RFC 7239).", built=False)
     via: bool = setting(False, "Send Via.", built=False)

@@ -48,11 +48,12 @@ class Server(Section):
         shown="https://auth.example.com",
     )
     prefix: Prefix = setting("/_auth", "The path below which the gateway's own pages are.")
-    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})] = setting(
-        1, "Processes on one port; auto is one a core. More than 1 needs a shared store.", built=False
-    )
+    workers: Annotated[
+        int | Literal["auto"], BeforeValidator(_workers), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
+    ] = setting(1, "Processes on one port; auto is one a core. More than 1 needs a shared store.", built=False)
     trusted_proxies: list[TrustedPeer] = setting(
-        [], "Networks whose X-Forwarded-*, X-Original-* and Forwarded headers are believed, and `unix:` for peers on unix sockets; nothing else ever is."
+        [],
+        "Networks whose X-Forwarded-*, X-Original-* and Forwarded headers are believed, and `unix:` for peers on unix sockets; nothing else ever is.",
     )
     tls: Tls | None = setting(None, "Serve https. null: plain http, with a proxy in front that speaks TLS.")
     shutdown_delay: Pause = setting(0.0, "At shutdown: not ready, still accepting; what a load balancer needs to notice.")

@@ -22,7 +22,9 @@ class Cookie(Section):
 
     name: CookieName = setting("auto", "auto: __Host-gw on https, __Secure-gw with a domain, gw on plain http.")
     domain: CookieDomain | None = setting(
-        None, "One login for all hosts under this domain, which has to cover public_url. null: every host has sessions of its own.", shown="example.com"
+        None,
+        "One login for all hosts under this domain, which has to cover public_url. null: every host has sessions of its own.",
+        shown="example.com",
     )
     same_site: Literal["lax", "strict", "none"] = setting("lax", "When browsers send it with requests that come from other sites.")
     secure: Annotated[bool | Literal["auto"], BeforeValidator(_secure), WithJsonSchema({"enum": ["auto", True, False]})] = setting(
@@ -62,7 +64,9 @@ class SessionSection(Section):
     touch_every: Duration = setting(30.0, "At most one renewal write per session in this time, but for the first after a pause.")
     cache: Literal["off", "tracked"] = setting("off", "tracked: copies in each process that the store invalidates by push.", built=False)
     cache_lease: Pause = setting(0.5, "A copy is good only this long after sending the last PING that was answered.", built=False)
-    max_per_user: Annotated[int, Field(ge=1, le=100_000)] = setting(100, "Sessions of one user at a time; the oldest one ends when there would be more.")
+    max_per_user: Annotated[int, Field(ge=1, le=100_000)] = setting(
+        100, "Sessions of one user at a time; the oldest one ends when there would be more."
+    )
     exclusive_login: bool = setting(False, "A login ends the user's other sessions.")
     bind: Bind = setting(Bind, "Ties a session to the address or browser it began with.")
     data: SessionData = setting(SessionData, "What applications may keep in a session.")

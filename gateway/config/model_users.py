@@ -55,7 +55,9 @@ class Throttle(Section):
     """How fast logins may be tried."""
 
     per_ip: Rate = setting(RateValue(20, 60.0), "Attempts from one address (IPv6: one /64) in a time.")
-    per_account_delay_after: Annotated[int, Field(ge=1, le=1000)] = setting(5, "From so many failures in a row on, an account has to wait, twice as long each time.")
+    per_account_delay_after: Annotated[int, Field(ge=1, le=1000)] = setting(
+        5, "From so many failures in a row on, an account has to wait, twice as long each time."
+    )
     per_account_max_delay: Duration = setting(900.0, "The longest such wait.")
     per_account_stop_after: Annotated[int, Field(ge=2, le=1_000_000)] = setting(
         100, "After so many failures in a row an account cannot log in until its password is reset."

@@ -1,7 +1,7 @@
 """`GATEWAY__SECTION__KEY` in the environment overrides one value.
 
-Its text is YAML; a list or map is replaced whole. Parts are keys in any case. An override of a secret replaces the file that would have held it, and the other
-way round.
+Its text is YAML; a list or map is replaced whole. Parts are keys in any case. An override of a secret replaces the file that would have held it,
+and the other way round.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def _put(tree: Node, parts: list[str], node: Node, problems: list[Problem]) -> N
     target = tree
     for depth, part in enumerate(parts):
         if not isinstance(target.value, dict):
-            problems.append(Problem(node.mark, ".".join(parts[:depth]).lower(), "is no map, so nothing below it can be overridden", "override it whole"))
+            problems.append(
+                Problem(node.mark, ".".join(parts[:depth]).lower(), "is no map, so nothing below it can be overridden", "override it whole")
+            )
             return
         key = next((key for key in target.value if key.lower() == part.lower()), part.lower())
         if depth == len(parts) - 1:

@@ -1,4 +1,7 @@
-"""Durations, sizes and rates: `30s 15m 12h 30d 500ms`, `64KiB 10MiB`, `20/1m`. In the model they are seconds and bytes; written back, they look as before."""
+"""Durations, sizes and rates:
+
+`30s 15m 12h 30d 500ms`, `64KiB 10MiB`, `20/1m`. In the model they are seconds and bytes; written back, they look as before.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,7 @@ _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 
 _AMOUNT: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(?P<unit>[A-Za-z]*)")
 _LONGEST: Final = 3660 * 86400.0
 _DECIMAL: Final = {"k": "KiB", "kb": "KiB", "kib": "KiB", "m": "MiB", "mb": "MiB", "mib": "MiB", "g": "GiB", "gb": "GiB", "gib": "GiB", "b": "B"}
-_LONG_UNITS: Final = {
-    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "m", "mins": "m", "minute": "m", "minutes": "m", "hour": "h", "hours": "h", "hr": "h",
-    "day": "d", "days": "d", "S": "s", "M": "m", "H": "h", "D": "d", "msec": "ms",
-}  # fmt: skip
+_LONG_UNITS: Final = {"sec": "s", "second": "s", "min": "m", "minute": "m", "hour": "h", "hr": "h", "day": "d", "msec": "ms", "millisecond": "ms"}
 
 
 def parse_duration(value: object) -> float:
@@ -28,7 +28,7 @@ def parse_duration(value: object) -> float:
         raise ValueError("must be a duration such as 30s, 15m, 12h or 30d")
     number, unit = found["number"], found["unit"]
     if unit not in _SECONDS:
-        near = _LONG_UNITS.get(unit) or _LONG_UNITS.get(unit.lower(), "s")
+        near = _LONG_UNITS.get(unit.lower().removesuffix("s"), unit.lower() if unit.lower() in _SECONDS else "s")
         raise ValueError(f"must be a duration such as 30s, 15m, 12h or 30d: write {number}{near}")
     seconds = float(number) * _SECONDS[unit]
     if seconds > _LONGEST:

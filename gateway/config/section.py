@@ -1,7 +1,8 @@
 """What every part of the model is made of: strict, frozen, closed sections, and fields that say what they are for.
 
-A field is made by `setting` (with a default) or `required`. Beside its description it may say: `secret` (masked; `<key>_file` may stand instead), `path` (a
-file's name, made absolute), `built=False` (the feature is to come: only the default is accepted), `shown` (an example for the reference).
+A field is made by `setting` (with a default) or `required`. Beside its description it may say: `secret` (masked; `<key>_file` may stand
+instead), `path` (a file's name, made absolute), `built=False` (the feature is to come: only the default is accepted), `shown` (an example for
+the reference).
 """
 
 from __future__ import annotations

@@ -36,7 +36,9 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
     routes = RouteTable(_route(loaded, index, route, identity_of(settings, strip, route)) for index, route in enumerate(settings.routes))
     cookie = cookie_shape(settings, public)
     return Snapshot(
-        places=Places(public, settings.server.prefix, cookie.domain, tuple(parse_allowed_host(host) for host in settings.login.allowed_hosts), routes),
+        places=Places(
+            public, settings.server.prefix, cookie.domain, tuple(parse_allowed_host(host) for host in settings.login.allowed_hosts), routes
+        ),
         routes=routes,
         trust=_trust(settings),
         keys=KeyRing([Key(key.id, decode_key(key.secret.get_secret_value()), key.seal) for key in settings.keys]),

@@ -1,7 +1,7 @@
 """From the tree to the model, with every mistake and its place.
 
-pydantic finds all mistakes of a pass. What is wrong is then taken out and the rest validated again, so that the checks that follow see as much as possible
-and everything is reported at once.
+pydantic finds all mistakes of a pass. What is wrong is then taken out and the rest validated again, so that the checks that follow see as much
+as possible and everything is reported at once.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ def validate(tree: Node, problems: list[Problem]) -> Settings:
     wrong: set[Loc] = {loc for loc, node in tree.scalars() if node.value is BROKEN}
     empty = [node for _, node in tree.scalars() if node.value is None and node.plain]
     settings = _narrow(tree, wrong, problems)
-    for node in empty:
-        if node.loc and not any(node.loc[: len(other)] == other for other in wrong):
-            # `null` says that something is not wanted; nothing at all may be a value that got lost (CVE-2022-46153).
-            problems.append(Problem(node.mark, dotted(node.loc), "is empty", "give it a value, or write null"))
+    # `null` says that something is not wanted; nothing at all may be a value that got lost (CVE-2022-46153).
+    problems.extend(
+        Problem(node.mark, dotted(node.loc), "is empty", "give it a value, or write null")
+        for node in empty
+        if node.loc and not any(node.loc[: len(other)] == other for other in wrong)
+    )
     return settings
 
 
@@ -57,7 +59,9 @@ def _narrow(tree: Node, wrong: set[Loc], problems: list[Problem]) -> Settings:
         for detail in details:
             removals.add(_judge(tree, detail, wrong, problems))
         # From the end, so that what is taken out of a list moves nothing that is still to be taken out.
-        for loc in sorted(removals, key=lambda loc: [(isinstance(part, str), part if isinstance(part, int) else 0, str(part)) for part in loc], reverse=True):
+        for loc in sorted(
+            removals, key=lambda loc: [(isinstance(part, str), part if isinstance(part, int) else 0, str(part)) for part in loc], reverse=True
+        ):
             if not loc:
                 return Settings()
             tree.remove(loc)
@@ -148,7 +152,10 @@ def _words(kind: str, context: dict[str, Any], message: str, value: object) -> t
             near = nearest_word(str(value), expected.split(", "))
             return f"must be one of {expected}", f"did you mean `{near}`?" if near else None
         case "bool_type":
-            return _MESSAGES[kind], f"write {near}" if (near := _WORDS_FOR_BOOLEANS.get(str(value).lower(), str(value).lower())) in ("true", "false") else None
+            return _MESSAGES[kind], f"write {near}" if (near := _WORDS_FOR_BOOLEANS.get(str(value).lower(), str(value).lower())) in (
+                "true",
+                "false",
+            ) else None
         case "string_type" if isinstance(value, bool | int | float):
             return _MESSAGES[kind], f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
         case "list_type" if isinstance(value, str | int | float):

@@ -8,8 +8,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
-from gateway.config.addresses import parse_allowed_host, parse_database, parse_host_pattern, parse_listen, parse_network, parse_origin, parse_public_url
-from gateway.config.addresses import parse_store, parse_upstream, to_ascii
+from gateway.config.addresses import (
+    parse_allowed_host,
+    parse_database,
+    parse_host_pattern,
+    parse_listen,
+    parse_network,
+    parse_origin,
+    parse_public_url,
+    parse_store,
+    parse_upstream,
+    to_ascii,
+)
 from gateway.core.headers import is_token
 from gateway.core.identity import GROUP_NAME
 from gateway.core.urls import Malformed, canonical_host, parse_authority
@@ -103,7 +113,9 @@ def read_subject(text: str) -> str:
         raise ValueError(f"must be user:address or group:name: write user:{text}")
     if text in ("login", "public", "optional", "deny"):
         raise ValueError(f"must be user:address or group:name: write the word alone, allow: {text}")
-    raise ValueError(f"must be user:address or group:name: write group:{text}" if GROUP_NAME.fullmatch(text) else "must be user:address or group:name")
+    raise ValueError(
+        f"must be user:address or group:name: write group:{text}" if GROUP_NAME.fullmatch(text) else "must be user:address or group:name"
+    )
 
 
 def _cookie_domain(text: str) -> str:
@@ -167,7 +179,7 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 Link = Annotated[str, AfterValidator(_link)]
 Prefix = Annotated[str, _fits(_PREFIX, "must begin with a slash and end without one, such as /_auth")]
 KeyId = Annotated[str, _fits(_KEY_ID, "must be 1–16 of a-z 0-9 -")]
-Colour = Annotated[str, _fits(_COLOUR, "must be a colour such as \"#0969da\"")]
+Colour = Annotated[str, _fits(_COLOUR, 'must be a colour such as "#0969da"')]
 RouteName = Annotated[str, _fits(_LABEL, "must be 1–63 of a-z 0-9 . _ -, beginning with a letter or digit")]
 
 
