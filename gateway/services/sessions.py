@@ -8,6 +8,7 @@ core/session.py; contract: DESIGN 1.7.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -189,7 +190,7 @@ class Sessions:
         """Seconds for the cookie's Max-Age; None for a cookie that ends with the browser."""
         if not (session.remember or snapshot.cookie.persistent):
             return None
-        return max(int(session.absolute_end(snapshot.life) - self._clock()), 0)
+        return max(math.ceil(session.absolute_end(snapshot.life) - self._clock()), 0)
 
     async def _judge(self, snapshot: Snapshot, facts: Facts, record: Record, secrets: tuple[bytes, ...]) -> Found | Nobody | Conflict:
         now = self._clock()
@@ -223,6 +224,7 @@ class Sessions:
         cookie = seal_cookie(snapshot.keys, snapshot.cookie.name, successor)
         outcome = await self._change(snapshot, record, life_of.rotated(record.session, sha256(successor.secret), cookie, now), now)
         if isinstance(outcome, Found) and outcome.session.cookie == cookie:
+            self._audit.record(Event.SESSION_ROTATE, user=outcome.session.identity.user_id, session=outcome.member)
             return Found(outcome.session, outcome.member, cookie)
         return outcome
 

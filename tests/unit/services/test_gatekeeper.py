@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Literal
 
 import jwt
 import pytest
@@ -191,7 +192,7 @@ async def test_store_away_is_503_for_those_who_have_a_cookie_and_nothing_for_the
     ],
 )
 @pytest.mark.parametrize("policy", ["reject", "keep"])
-async def test_no_spelling_of_a_path_passes_as_public(world: World, target: str, policy: str) -> None:
+async def test_no_spelling_of_a_path_passes_as_public(world: World, target: str, policy: Literal["reject", "keep"]) -> None:
     changed = [replace(route, encoded_paths=policy) for route in world.snapshot.routes.routes]
     snapshot = sample_snapshot(*changed)
     answer = (await world.admit(sample_facts(target), snapshot=snapshot)).answer
