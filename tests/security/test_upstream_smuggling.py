@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -184,7 +185,7 @@ def read_all(data: bytes, cuts: list[int]) -> tuple[object, ...]:
     body = b""
     try:
         borders = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-        for start, end in zip(borders, borders[1:], strict=False):
+        for start, end in pairwise(borders):
             reader.feed(data[start:end])
             body += b"".join(reader.pieces)
             reader.pieces.clear()

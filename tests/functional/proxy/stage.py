@@ -1,6 +1,7 @@
 """A stage for the proxy: a real HTTP server in front, the proxy with an admission that is always the same, and an upstream that follows a script.
 
-Everything runs in the test's own event loop, so a script and its test can wait for each other with events instead of time. Requests are written as bytes.
+Everything runs in the test's own event loop, so a script and its test can wait for each other with events instead of time. Requests are written as
+bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -33,9 +34,10 @@ from gateway.stores.memory.sessions import MemorySessionStore
 from gateway.web.exchange import Exchange
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
-from gateway.web.proxy.pool import Upstreams
+from gateway.web.proxy.pool import Pool, Upstreams
 from gateway.web.request import read_facts
 from tests.samples import PUBLIC, SettableClock, sample_route, sample_snapshot
+from tests.upstreams import Head, read_head
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -110,6 +112,13 @@ class Client:
         await self.send(*lines, body=body)
         return await self.answer(lines[0].partition(" ")[0])
 
+    def pause(self) -> None:
+        """Take nothing more from the network."""
+        cast(asyncio.Transport, self.writer.transport).pause_reading()
+
+    def resume(self) -> None:
+        cast(asyncio.Transport, self.writer.transport).resume_reading()
+
     def abort(self) -> None:
         self.writer.transport.abort()
 
@@ -146,6 +155,12 @@ class Stage:
     port: int = 0
     problems: Problems = field(default_factory=Problems)
 
+    @property
+    def pool(self) -> Pool:
+        """The one route's upstream's."""
+        assert self.route.upstream is not None
+        return self.upstreams.pool(self.route.upstream, self.route.tls)
+
     async def client(self) -> Client:
         """A new connection to the front."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
@@ -176,6 +191,14 @@ class Stage:
             raise
         exchange.status = response.status
         return response
+
+
+async def asked(reader: asyncio.StreamReader) -> Head:
+    """The next request's head, where there must be one."""
+    head = await read_head(reader)
+    if head is None:
+        raise ConnectionResetError("the gateway left")
+    return head
 
 
 async def settle() -> None:

@@ -8,7 +8,7 @@ import gzip
 import pytest
 
 from gateway.core.routes import Timeouts
-from tests.functional.proxy.stage import REQUEST_ID
+from tests.functional.proxy.stage import REQUEST_ID, asked
 from tests.upstreams import answer, read_head
 
 
@@ -37,7 +37,7 @@ async def test_a_plain_answer_and_the_next(play):
     exchange = stage.passed[0]
     assert (exchange.status, exchange.sent) == (200, 5)
     assert exchange.upstream is not None
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 1
+    assert stage.pool.opened == 1
 
 
 async def test_headers_that_must_not_pass(play):
@@ -97,7 +97,7 @@ async def test_head_keeps_its_length(play):
     for _ in range(3):
         got = await client.ask("HEAD / HTTP/1.1")
         assert (got.get("Content-Length"), got.get("ETag")) == ("1234", "x")
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 1
+    assert stage.pool.opened == 1
 
 
 async def test_head_of_a_chunked_resource(play):
@@ -119,7 +119,7 @@ async def test_answers_without_a_body(play, head):
         assert got.status in (204, 304)
         assert got.get("Transfer-Encoding") is None
         assert got.get("Content-Length") == ("99" if got.status == 304 else None)
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 1
+    assert stage.pool.opened == 1
 
 
 async def test_interim_answers_are_swallowed(play):
@@ -165,7 +165,7 @@ async def test_an_event_stream_may_be_silent(play):
     done = asyncio.Event()
 
     async def script(reader, writer):
-        head = await read_head(reader)
+        head = await asked(reader)
         kind = b"text/event-stream" if head.target == "/events" else b"text/plain"
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n" % kind)
         if head.target == "/events":
@@ -199,7 +199,7 @@ async def test_an_http_10_upstream(play):
     client = await stage.client()
     for _ in range(2):
         assert (await client.ask("GET / HTTP/1.1")).body == b"hi"
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 2
+    assert stage.pool.opened == 2
 
 
 async def test_http_10_clients_stay_if_they_ask(play):
@@ -300,11 +300,11 @@ async def test_a_slow_client_slows_the_upstream(play):
 
     stage = await play(script)
     client = await stage.client()
-    client.writer.transport.pause_reading()
+    client.pause()
     await client.send("GET / HTTP/1.1")
     await stuck.wait()
     assert sent < 32 * 2**20
-    client.writer.transport.resume_reading()
+    client.resume()
     assert len((await client.answer()).body) == 800 * 65536
 
 
@@ -315,6 +315,11 @@ async def test_a_body_that_breaks_off_is_never_ended_cleanly(play):
         client = await stage.client()
         with pytest.raises(asyncio.IncompleteReadError):
             await client.ask("GET / HTTP/1.1")
+
+
+async def test_a_reset_where_only_the_end_ends_a_body(play):
+    """B7: to a client that knows no chunks, a plain end would look like the body's."""
+    stage = await play(says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", close=True))
     client = await stage.client()
     await client.send("GET / HTTP/1.0")
     with pytest.raises(ConnectionResetError):
@@ -324,12 +329,12 @@ async def test_a_body_that_breaks_off_is_never_ended_cleanly(play):
 async def test_a_client_that_leaves_ends_the_upstreams_work(play):
     """B7: before the head of the answer, and within the body."""
     for head in (b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"):
-        asked, gone = asyncio.Event(), asyncio.Event()
+        reached, gone = asyncio.Event(), asyncio.Event()
 
-        async def script(reader, writer, head=head, asked=asked, gone=gone):
+        async def script(reader, writer, head=head, reached=reached, gone=gone):
             await read_head(reader)
             writer.write(head)
-            asked.set()
+            reached.set()
             try:
                 await reader.read()
             except ConnectionError:
@@ -339,7 +344,7 @@ async def test_a_client_that_leaves_ends_the_upstreams_work(play):
         stage = await play(script)
         client = await stage.client()
         await client.send("GET / HTTP/1.1")
-        await asked.wait()
+        await reached.wait()
         if head:
             await client.head()
         client.abort()

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.core.forwarded import Trust
 from gateway.snapshot import Limits
-from tests.functional.proxy.stage import IDENTITY, REQUEST_ID, Stage
+from tests.functional.proxy.stage import IDENTITY, REQUEST_ID, Stage, asked
 from tests.upstreams import Head, answer, read_body, read_head
 
 
@@ -30,9 +30,7 @@ async def seen(stage: Stage, *lines: str, body: bytes = b"") -> Head:
     reader = asyncio.StreamReader(limit=2**20)
     reader.feed_data(got.body)
     reader.feed_eof()
-    head = await read_head(reader)
-    assert head is not None
-    return head
+    return await asked(reader)
 
 
 async def test_hop_by_hop_headers_stay_on_their_hop(play):
@@ -152,7 +150,7 @@ async def test_a_route_removes_and_sets(play):
     """H16: in both directions."""
 
     async def script(reader, writer):
-        head = await read_head(reader)
+        head = await asked(reader)
         writer.write(
             answer("200 OK", json.dumps(head.headers).encode(), ("Server", "old/1"), ("X-Powered-By", "magic"), ("X-Frame-Options", "ALLOW"))
         )

@@ -8,11 +8,14 @@ import pytest
 
 from gateway.core.routes import UpstreamTls
 from gateway.services.sessions import Found
-from tests.functional.proxy.stage import IDENTITY, REQUEST_ID, Client, Stage
+from tests.functional.proxy.stage import IDENTITY, REQUEST_ID, Client, Stage, asked
 from tests.samples import sample_account, sample_facts
 from tests.upstreams import answer, read_head
 
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: abc=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: abc=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+)
 HANDSHAKE = ("GET /ws?x=1 HTTP/1.1", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: a2V5", "Sec-WebSocket-Protocol: chat, v2")
 UPGRADE = "Connection: Upgrade"
 
@@ -57,7 +60,7 @@ async def test_the_handshake_as_the_upstream_gets_it(play):
     heads = []
 
     async def script(reader, writer):
-        heads.append(await read_head(reader))
+        heads.append(await asked(reader))
         writer.write(SWITCH)
         await reader.read()
 
@@ -185,7 +188,7 @@ async def test_an_upgrade_with_a_body(play, framing):
     assert (await client.answer()).status == 400
     assert await client.reader.read() == b""
     assert not any(exchange.facts is not None and exchange.facts.path == "/admin" for exchange in stage.passed)
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 0
+    assert stage.pool.opened == 0
 
 
 async def in_session(stage: Stage) -> Found:
@@ -273,10 +276,10 @@ async def test_memory_stays_flat_for_a_slow_reader(play, slow):
     stage = await play(script)
     client = await opened(stage)
     if slow == "client":
-        client.writer.transport.pause_reading()
+        client.pause()
         await stuck.wait()
         assert total < 32 * 2**20
-        client.writer.transport.resume_reading()
+        client.resume()
         assert len(await client.reader.readexactly(len(piece) * count)) == len(piece) * count
         return
     pouring = asyncio.create_task(pour(client.writer))

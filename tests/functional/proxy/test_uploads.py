@@ -9,6 +9,7 @@ import pytest
 
 from gateway.core.routes import Timeouts
 from gateway.snapshot import Limits
+from tests.functional.proxy.stage import asked
 from tests.upstreams import answer, read_body, read_head
 
 
@@ -29,7 +30,7 @@ async def test_a_small_body_with_any_method(play, method):
     for _ in range(2):
         got = json.loads((await client.ask(f"{method} / HTTP/1.1", "Content-Length: 4", body=b"abcd")).body)
         assert got == {"method": method, "length": ["4"], "coding": [], "body": "abcd"}
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 1
+    assert stage.pool.opened == 1
 
 
 async def test_an_empty_body_keeps_its_length(play):
@@ -75,7 +76,7 @@ async def test_a_large_upload_arrives_whole(play):
 
     async def script(reader, writer):
         nonlocal got
-        head = await read_head(reader)
+        head = await asked(reader)
         assert head.get("Content-Length") == str(size)
         await go.wait()
         while got < size:
@@ -107,7 +108,7 @@ async def test_a_body_that_announces_too_much(play):
     client = await stage.client()
     got = await client.ask("POST / HTTP/1.1", "Content-Length: 11", "Expect: 100-continue")
     assert (got.status, got.get("Connection")) == (413, "close")
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 0
+    assert stage.pool.opened == 0
     assert (await stage.ask("POST / HTTP/1.1", "Content-Length: 10", body=b"x" * 10)).status == 200
 
 
@@ -137,12 +138,12 @@ async def test_chunks_that_become_too_much(play, whole):
 
 async def test_expect_gets_one_100(play):
     """B5: exactly one, after the upstream was reached; Expect itself ends here."""
-    asked = asyncio.Event()
+    reached = asyncio.Event()
 
     async def script(reader, writer):
-        head = await read_head(reader)
+        head = await asked(reader)
         assert head.all("Expect") == []
-        asked.set()
+        reached.set()
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await read_body(reader, head)
         writer.write(answer("200 OK", body))
@@ -150,7 +151,7 @@ async def test_expect_gets_one_100(play):
     stage = await play(script)
     client = await stage.client()
     await client.send("POST / HTTP/1.1", "Content-Length: 4", "Expect: 100-continue")
-    await asked.wait()
+    await reached.wait()
     assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     client.writer.write(b"body")
     got = await client.answer()
@@ -251,11 +252,11 @@ async def test_a_body_that_turns_out_malformed(play):
 
 async def test_a_client_that_leaves_within_its_body(play):
     """B7: the upstream sees an end that is not the body's."""
-    ended, asked = asyncio.Event(), asyncio.Event()
+    ended, reached = asyncio.Event(), asyncio.Event()
 
     async def script(reader, writer):
         await read_head(reader)
-        asked.set()
+        reached.set()
         try:
             await reader.read()
         except ConnectionError:
@@ -265,7 +266,7 @@ async def test_a_client_that_leaves_within_its_body(play):
     stage = await play(script)
     client = await stage.client()
     await client.send("POST / HTTP/1.1", "Content-Length: 100", body=b"half")
-    await asked.wait()
+    await reached.wait()
     client.abort()
     async with asyncio.timeout(1):
         await ended.wait()
@@ -273,19 +274,19 @@ async def test_a_client_that_leaves_within_its_body(play):
 
 async def test_the_answers_time_begins_when_the_body_is_out(play):
     """C4: a slow upload is not a slow upstream."""
-    asked = asyncio.Event()
+    reached = asyncio.Event()
 
     async def script(reader, writer):
-        head = await read_head(reader)
+        head = await asked(reader)
         await reader.readexactly(2)
-        asked.set()
+        reached.set()
         await reader.readexactly(2)
         writer.write(answer("200 OK", head.method.encode()))
 
     stage = await play(script, timeouts=Timeouts(5.0, 0.2, 5.0))
     client = await stage.client()
     await client.send("POST / HTTP/1.1", "Content-Length: 4", body=b"ab")
-    await asked.wait()
+    await reached.wait()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.4):
             await client.head()
@@ -307,4 +308,4 @@ async def test_framing_beyond_doubt_only(play, lines):
     stage = await play(tell)
     got = await stage.ask(*lines, body=b"0\r\n\r\n")
     assert (got.status, got.get("Connection")) in ((400, "close"), (400, None))
-    assert stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened == 0
+    assert stage.pool.opened == 0

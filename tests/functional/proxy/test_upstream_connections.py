@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.routes import RouteTable, Timeouts, UpstreamAddress, UpstreamTls
-from tests.functional.proxy.stage import Stage, listen, open_stage
+from tests.functional.proxy.stage import Stage, asked, listen, open_stage
 from tests.upstreams import answer, read_body, read_head
 
 
@@ -22,7 +22,7 @@ async def tell(reader, writer):
 
 
 def opened(stage: Stage) -> int:
-    return stage.upstreams.pool(stage.route.upstream, stage.route.tls).opened
+    return stage.pool.opened
 
 
 async def test_connections_are_kept(play):
@@ -44,11 +44,11 @@ async def test_a_stale_connection(play, method, status, tried):
     heads = []
 
     async def script(reader, writer):
-        heads.append(await read_head(reader))
+        heads.append(await asked(reader))
         writer.write(answer("200 OK", b""))
         await writer.drain()
         if len(heads) == 1:
-            heads.append(await read_head(reader))  # and leaves, having read the second request
+            heads.append(await asked(reader))  # and leaves, having read the second request
 
     stage = await play(script)
     client = await stage.client()
@@ -67,7 +67,7 @@ async def test_never_twice_with_a_body_or_after_a_byte(play):
             count += 1
             await read_head(reader)
             writer.write(answer("200 OK", b""))
-            head = await read_head(reader)
+            head = await asked(reader)
             count += 1
             await read_body(reader, head)
             writer.write(partial)
@@ -98,7 +98,7 @@ async def test_bytes_on_a_resting_connection_end_it(play):
     poison, sent = asyncio.Event(), asyncio.Event()
 
     async def script(reader, writer):
-        head = await read_head(reader)
+        head = await asked(reader)
         writer.write(answer("200 OK", head.target.encode()))
         await poison.wait()
         writer.write(answer("200 OK", b"POISON"))
