@@ -14,7 +14,7 @@ KEY_BYTES: Final = 32
 _FEWEST_DIFFERENT: Final = 20
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")
 #: SHA-256 of keys that documentation shows; nobody may use them.
-_SAMPLES: Final = frozenset({"9ce0264f7a9ac2c2a2a3b1a33d3b9a0d16cd9ae7b1d3a0b9a17a2c4b3a6cfd44"})
+_SAMPLES: Final = frozenset({"281b322af9369a184834f59ed1ed399b7d58e8970a9817b3b33241e9ba752447"})
 
 
 def encode_key(secret: bytes) -> str:

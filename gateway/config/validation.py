@@ -40,10 +40,11 @@ def validate(tree: Node, problems: list[Problem]) -> Settings:
     empty = [node for _, node in tree.scalars() if node.value is None and node.plain]
     settings = _narrow(tree, wrong, problems)
     # `null` says that something is not wanted; nothing at all may be a value that got lost (CVE-2022-46153).
+    told = {problem.key for problem in problems}
     problems.extend(
         Problem(node.mark, dotted(node.loc), "is empty", "give it a value, or write null")
         for node in empty
-        if node.loc and not any(node.loc[: len(other)] == other for other in wrong)
+        if node.loc and dotted(node.loc) not in told and not any(node.loc[: len(other)] == other for other in wrong)
     )
     return settings
 
