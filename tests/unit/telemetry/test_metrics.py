@@ -19,7 +19,9 @@ def test_every_series_is_there_before_anything_happened():
     metrics = Metrics("1.2.3")
     metrics.expect_routes(["wiki"])
     found = samples(metrics)
-    wanted = [("gateway_requests_total", (("route", route), ("status", status))) for route in ("-", "wiki") for status in CLASSES]
+    wanted: list[tuple[str, tuple[tuple[str, str], ...]]] = [
+        ("gateway_requests_total", (("route", route), ("status", status))) for route in ("-", "wiki") for status in CLASSES
+    ]
     wanted += [("gateway_upstream_errors_total", (("kind", kind.value), ("route", "wiki"))) for kind in UpstreamError]
     wanted += [("gateway_sessions_total", (("event", event.value),)) for event in SessionEvent]
     wanted += [("gateway_logins_total", (("outcome", outcome.value),)) for outcome in LoginOutcome]
