@@ -38,6 +38,7 @@ _PROGRAMS = {
     "wrk": ("wrk", "/usr/bin/wrk"),
     "caddy": ("caddy", "/usr/bin/caddy"),
     "haproxy": ("haproxy", "/usr/sbin/haproxy"),
+    "systemd-analyze": ("systemd", "/usr/bin/systemd-analyze"),
 }
 _PORTS = itertools.count(20_000 + os.getpid() * 37 % 10_000)
 _RUNNING: set[Process] = set()
