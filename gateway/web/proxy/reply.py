@@ -21,6 +21,7 @@ from gateway.web.proxy.faults import ClientGone, ProxyFault
 
 _STATUS_LINES: Final = {(status.value, status.phrase.encode()): b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+_NEVER: Final = float("inf")
 #: Closing sends RST: where only the end of the connection ends a body, a FIN would look like a whole one.
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -44,6 +45,7 @@ class Reply(web.StreamResponse):
         self._eof_sent = True  # aiohttp has nothing left to send
         self._chunk = False
         self._to_close = False
+        self._held = False
         self._source: Connection | None = None
         self._change: asyncio.Future[None] | None = None
         self._complete = False
@@ -80,8 +82,9 @@ class Reply(web.StreamResponse):
         while not self._complete:
             if self._fault is not None:
                 raise self._fault
-            if self._request.protocol.writing_paused:
-                await self._request.writer.drain()
+            if self._held:
+                await self.flush(idle)  # returns at once where the client has caught up in the meantime
+                self._held = False
                 source.expect_within(idle)
                 source.transport.resume_reading()
                 continue
@@ -92,7 +95,7 @@ class Reply(web.StreamResponse):
         """Wait until a slow client has taken most of it, so that answers do not pile up. Raises ClientGone after `timeout` seconds."""
         if self._request.protocol.writing_paused:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(timeout if timeout != _NEVER else None):
                     await self._request.writer.drain()
             except (TimeoutError, ConnectionError) as error:
                 raise ClientGone("the client did not take its answer") from error
@@ -121,12 +124,15 @@ class Reply(web.StreamResponse):
         if complete or self._fault is not None:
             self._notice()
         elif self._request.protocol.writing_paused and self._source is not None:
+            self._held = True
             self._source.transport.pause_reading()
             self._notice()
 
     def fail(self, fault: ProxyFault) -> None:
         """The body broke off."""
         self._fault = fault
+        if self._held:
+            self.break_off()  # else a client that takes nothing would only hear of it when it does
         self._notice()
 
     # ---------------------------------------------------------------- inside

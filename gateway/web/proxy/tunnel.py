@@ -36,6 +36,7 @@ class Tunnel:
         self._next_use = 0.0
         self._loop = asyncio.get_running_loop()
         self._over = False
+        self._held = False
         self._change: asyncio.Future[None] | None = None
 
     async def run(self, early: bytes) -> None:
@@ -47,8 +48,9 @@ class Tunnel:
                 self.from_upstream(early)
             request.protocol.set_parser(cast(Any, self))  # aiohttp names its own reader's type; it calls feed_data and feed_eof only
             while not self._over:
-                if request.protocol.writing_paused:
-                    await request.writer.drain()
+                if self._held:
+                    await request.writer.drain()  # returns at once where the client has caught up in the meantime
+                    self._held = False
                     source.transport.resume_reading()
                     continue
                 self._change = self._loop.create_future()
@@ -96,6 +98,7 @@ class Tunnel:
         transport.write(data)
         self._exchange.sent += len(data)
         if self._request.protocol.writing_paused:
+            self._held = True
             self._source.transport.pause_reading()
             self._notice()
 

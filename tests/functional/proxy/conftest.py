@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.functional.proxy.stage import Script, Stage, listen, open_stage
 
@@ -30,3 +32,8 @@ def play(stack: AsyncExitStack) -> Callable[..., Awaitable[Stage]]:
         return await open_stage(stack, address, **changes)
 
     return start
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both loops: the one that the product runs on, and the one whose transports behave differently when they are reset."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
