@@ -15,9 +15,7 @@ def check_times(settings: Settings, report: Report) -> None:
     """Sessions, throttle, password lengths, hashing, accent."""
     session = settings.session
     if session.idle > session.absolute:
-        report.error(("session", "idle"), "is longer than session.absolute, so it would never count", f"at most {format_duration(session.absolute)}")
-    if session.rotate_grace >= session.rotate_every:
-        report.error(("session", "rotate_grace"), "must be shorter than session.rotate_every", f"less than {format_duration(session.rotate_every)}")
+        report.warn(("session", "idle"), "is longer than session.absolute, so it would never count", f"at most {format_duration(session.absolute)}")
     if session.touch_every > session.idle / 2:
         report.warn(
             ("session", "touch_every"),
@@ -29,12 +27,12 @@ def check_times(settings: Settings, report: Report) -> None:
             report.error(("session", name), "is longer than 400 days, which browsers cut off", "at most 400d")
     throttle = settings.login.throttle
     if throttle.per_account_stop_after <= throttle.per_account_delay_after:
-        report.error(("login", "throttle", "per_account_stop_after"), "must be more than per_account_delay_after")
+        report.warn(("login", "throttle", "per_account_stop_after"), "is not more than per_account_delay_after, so there is never a delay")
     argon2 = settings.users.password.argon2
     if not 8 << 20 <= argon2.memory <= 4 << 30:
         report.error(("users", "password", "argon2", "memory"), "must be from 8MiB to 4GiB", "64MiB is a good choice")
     elif argon2.memory * argon2.time < 19 << 20:
-        report.error(("users", "password", "argon2", "memory"), "is too little for so few passes: hashes could be guessed fast", "64MiB and time: 3")
+        report.warn(("users", "password", "argon2", "memory"), "is too little for so few passes: hashes could be guessed fast", "64MiB and time: 3")
     _check_accent(settings, report)
 
 

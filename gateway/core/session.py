@@ -105,8 +105,11 @@ def judge(session: Session, secrets: tuple[bytes, ...], life: Life, now: float, 
 
 
 def rotation_due(session: Session, life: Life, now: float) -> bool:
-    """Whether the secret is old enough to be replaced; never while its own arrival is unconfirmed."""
-    return bool(session.confirmed) and now >= session.rotated + life.rotate_every
+    """Whether the secret is old enough to be replaced; never while its own arrival is unconfirmed, nor in its predecessor's grace, which would be cut
+    short."""
+    if not session.confirmed or now < session.rotated + life.rotate_every:
+        return False
+    return not session.replaced or now >= session.confirmed + life.rotate_grace
 
 
 def touched(session: Session, now: float) -> Session:

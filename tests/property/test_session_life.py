@@ -108,8 +108,10 @@ class SessionLife(RuleBasedStateMachine):
         self.made = 0.0
 
     @invariant()
-    def rotation_is_due_only_when_old_and_confirmed(self) -> None:
-        assert rotation_due(self.session, LIFE, self.now) == (self.first_presented[-1] is not None and self.now - self.made >= LIFE.rotate_every)
+    def rotation_is_due_only_when_old_and_confirmed_and_past_the_grace(self) -> None:
+        seen = self.first_presented[-1]
+        in_grace = len(self.secrets) > 1 and seen is not None and self.now - seen < LIFE.rotate_grace
+        assert rotation_due(self.session, LIFE, self.now) == (seen is not None and self.now - self.made >= LIFE.rotate_every and not in_grace)
 
     @invariant()
     def nothing_extends_the_absolute_limit(self) -> None:
