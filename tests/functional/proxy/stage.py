@@ -151,9 +151,7 @@ class Stage:
     identity: list[Header] = field(default_factory=lambda: list(IDENTITY))
     passed: list[Exchange] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    connections: int = 0
     port: int = 0
-    problems: Problems = field(default_factory=Problems)
 
     @property
     def pool(self) -> Pool:
