@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
@@ -60,6 +61,7 @@ class Connection(RequestHandler):
         "_limits",
         "_line_seen",
         "_linger_end",
+        "_peer",
         "_to_discard",
         "draining",
     )
@@ -89,6 +91,7 @@ class Connection(RequestHandler):
         self._deaf = False
         self._to_discard = MOST_DISCARDED
         self._linger_end: asyncio.Future[None] | None = None
+        self._peer: Any = None
         self.draining = False
 
     @property
@@ -96,10 +99,23 @@ class Connection(RequestHandler):
         """Whether the next answer is the connection's last."""
         return self.draining or self._deaf
 
+    @property
+    def peername(self) -> Any:
+        """Who connected, as it was then: a client that resets its connection would have no address by the time its request is read, and pass for a
+        peer on a unix socket."""
+        return self._peer
+
     # ---------------------------------------------------------------- what the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the connection, or turn it away with 503 when there are too many."""
+        self._peer = _peer_of(transport)
+        if self._peer is None:
+            # It was reset before it was accepted: nobody is there to be answered, and nobody can be told apart from anybody.
+            BaseProtocol.connection_made(self, transport)
+            self._force_close = True
+            cast(asyncio.Transport, transport).abort()
+            return
         self._admitted = self._gate.admit()
         if not self._admitted:
             BaseProtocol.connection_made(self, transport)
@@ -298,3 +314,11 @@ class Connection(RequestHandler):
     def _end_linger(self) -> None:
         if self._linger_end is not None and not self._linger_end.done():
             self._linger_end.set_result(None)
+
+
+def _peer_of(transport: asyncio.BaseTransport) -> Any:
+    """An address, "" for a unix socket whatever name its client has bound, None where the client has gone already."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family == socket.AF_UNIX:
+        return ""
+    return transport.get_extra_info("peername")
