@@ -1,15 +1,18 @@
 """The checks: what a proxy hears. The decision is the gatekeeper's, as for a proxied request; only the words differ (core/answer.py).
 
 Exactly 200 allows. Every identity header stands on every 200, empty where there is nothing (CVE-2026-30851). The body of a check is never read, its
-Content-Length and Upgrade are ignored.
+Content-Length and Upgrade are ignored. Two proxies cannot cut a cookie out of a header: they are told what to put in its place.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from aiohttp import web
 
 from gateway.core.answer import Fail, Pass, Problem, Redirect
 from gateway.core.facts import Facts, Surface
+from gateway.core.headers import Headers, cut_cookies
 from gateway.core.urls import Malformed
 from gateway.services.gatekeeper import Admission, Gatekeeper
 from gateway.snapshot import Snapshot
@@ -17,6 +20,9 @@ from gateway.web.exchange import Exchange
 from gateway.web.forward_auth.dialects import DIALECTS
 from gateway.web.pages.problems import Problems
 from gateway.web.request import Untrusted, read_check, read_little
+
+#: Traefik and Envoy: their recipes exchange the application's Cookie header for the one of a 200. The others cut for themselves.
+_TOLD_COOKIES: Final = frozenset({Surface.TRAEFIK, Surface.ENVOY})
 
 
 class ForwardAuth:
@@ -45,19 +51,24 @@ class ForwardAuth:
         exchange.facts = facts
         admission = await self._gatekeeper.admit(snapshot, facts, surface)
         exchange.admitted(admission)
-        return self._said(admission, surface, facts, snapshot, exchange)
+        return self._said(admission, surface, facts, request.raw_headers, snapshot, exchange)
 
-    def _said(self, admission: Admission, surface: Surface, facts: Facts, snapshot: Snapshot, exchange: Exchange) -> web.Response:
+    def _said(self, admission: Admission, surface: Surface, facts: Facts, headers: Headers, snapshot: Snapshot, exchange: Exchange) -> web.Response:
         response: web.Response
         match admission.answer:
             case Pass():
                 response = web.Response(status=200)
                 for name, value in admission.identity_headers:
                     response.headers.add(name.decode("ascii"), value.decode("ascii"))
+                cookie = _foreign_cookies(headers, snapshot.own_cookies) if surface in _TOLD_COOKIES else ""
+                if cookie:
+                    response.headers["Cookie"] = cookie
                 if surface is Surface.ENVOY:
                     # Envoy overwrites headers but keeps empty ones; what is empty must be gone, or it would be the client's.
                     empty = [name.decode("ascii") for name, value in admission.identity_headers if not value]
-                    response.headers["X-Envoy-Auth-Headers-To-Remove"] = ",".join(empty)
+                    response.headers["X-Envoy-Auth-Headers-To-Remove"] = ",".join(empty if cookie else [*empty, "Cookie"])
+                    if admission.set_cookie is not None:
+                        response.headers["Cache-Control"] = "private, no-store"  # joins the application's on its way to the browser
                 response.headers["X-Request-Id"] = exchange.request_id
             case Redirect(location=location):
                 response = web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store", "Vary": "Cookie"})
@@ -68,3 +79,9 @@ class ForwardAuth:
         if admission.set_cookie is not None:
             response.headers.add("Set-Cookie", admission.set_cookie)
         return response
+
+
+def _foreign_cookies(headers: Headers, own: frozenset[bytes]) -> str:
+    """What an application may see of the cookies that were sent (DESIGN 1.8): all but ours. Empty when nothing is left."""
+    kept = [cut_cookies(value, own) for name, value in headers if name.lower() == b"cookie"]
+    return "; ".join(value.decode("utf-8", "replace") for value in kept if value)
