@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -86,7 +86,8 @@ def command(listen: str | None) -> None:
     names = list(loaded.settings.identity.headers)
     demo = Demo(names, loaded.settings.identity.assertion.header, loaded.settings.server.prefix)
     try:
-        run(loaded, read, [serve_demo(demo, sockets / UPSTREAM_SOCKET)], welcome.say)
+        # What an operator is warned of (one host for everything, sessions in memory) is what a demo is.
+        run(replace(loaded, warnings=()), read, [serve_demo(demo, sockets / UPSTREAM_SOCKET)], welcome.say)
     except (CannotStart, CannotListen, OSError) as error:
         _give_up(error, password, loaded)
 
@@ -98,7 +99,7 @@ async def _prepare(loaded: Loaded) -> str | None:
         await schema.upgrade(database)
     finally:
         await database.close()
-    async with open_desk(loaded) as desk:
+    async with open_desk(loaded, audit_line=lambda _: None) as desk:  # the welcome tells it better
         try:
             await desk.accounts.find(ADMINISTRATOR)
         except NoAccount:

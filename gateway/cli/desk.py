@@ -98,8 +98,9 @@ def opened(make: Callable[[], T]) -> T:
 
 
 @asynccontextmanager
-async def open_desk(loaded: Loaded, *, create: bool = False) -> AsyncIterator[Desk]:
-    """Everything that a command needs. `create` makes a missing SQLite file; otherwise a database that is not ready ends the program."""
+async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callable[[str], None] | None = None) -> AsyncIterator[Desk]:
+    """Everything that a command needs. `create` makes a missing SQLite file; otherwise a database that is not ready ends the program. `audit_line`
+    takes the lines of the audit trail, which otherwise go to standard error."""
     settings = loaded.settings
     database = opened(lambda: open_accounts(settings))
     stores = opened(lambda: open_session_store(settings, time.time))
@@ -107,7 +108,7 @@ async def open_desk(loaded: Loaded, *, create: bool = False) -> AsyncIterator[De
     try:
         await require_schema(database, create=create)
         snapshot = make_snapshot(loaded)
-        audit = Audit(lambda line: click.echo(line, err=True), time.time)
+        audit = Audit(audit_line or _say, time.time)
         store = SqlAccountStore(database)
         sessions, reach = None, None
         if stores.sessions.shared:

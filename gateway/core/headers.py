@@ -1,9 +1,10 @@
 """Header hygiene: what may pass between client, gateway and upstream. All of it, for both directions, in this one file.
 
 Strip, then inject. Stripping comes first so that a client's `Connection: X-User-Id` cannot take away what we set afterwards (proxying.md H3;
-CVE-2021-32813, CVE-2024-45410, GHSA-w9mr-28mw-j8hg). Names are compared *folded*: lower case, and `_` and `.` read as `-`, because CGI, WSGI, PHP
-and FastCGI upstreams cannot tell `X_User_Id` from `X-User-Id` (CVE-2025-64484, CVE-2026-52845, CVE-2026-39858). What is stripped is derived from
-what we may emit, so the two cannot drift apart. Everything is bytes: values pass unchanged, 0x80–0xFF included (RFC 9110 section 5.5).
+CVE-2021-32813, CVE-2024-45410, GHSA-w9mr-28mw-j8hg). Names are compared *folded*: lower case, and all that is neither letter nor digit read as `-`,
+because CGI, WSGI, PHP and FastCGI upstreams cannot tell `X_User_Id` from `X-User-Id` (CVE-2025-64484, CVE-2026-52845, CVE-2026-39858), and some not
+even `X+User+Id`. What is stripped is derived from what we may emit, so the two cannot drift apart. Everything is bytes: values pass unchanged,
+0x80–0xFF included (RFC 9110 section 5.5).
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ _RELAYED: Final = frozenset(
 _RELAYED_PREFIX: Final = b"x-forwarded-"
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FOLDED: Final = bytes(byte if 0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A else 0x2D for byte in bytes(range(256)).lower())
 _UNSAFE: Final = re.compile(r"[^\x20-\x24\x26-\x7e]+")
 
 
@@ -66,7 +68,7 @@ def is_token(name: str) -> bool:
 
 def fold(name: bytes) -> bytes:
     """The spelling by which names are compared."""
-    return name.lower().replace(b"_", b"-").replace(b".", b"-")
+    return name.translate(_FOLDED)
 
 
 def encode_value(text: str) -> bytes:
@@ -78,9 +80,9 @@ def encode_value(text: str) -> bytes:
 class IdentityHeaders:
     """Which headers tell an upstream who somebody is.
 
-    `attributes` are pairs of header name and one of `id email name groups groups_by_bar`; `assertion` names the header of the signed assertion, None turns it off;
-    `assertion_lifetime` is in seconds; `strip` are the folded names that no client may send: those of every route together, so that a request can
-    smuggle no header meant for a neighbour.
+    `attributes` are pairs of header name and one of `id email name groups groups_by_bar`; `assertion` names the header of the signed assertion,
+    None turns it off; `assertion_lifetime` is in seconds; `strip` are the folded names that no client may send: those of every route together, so
+    that a request can smuggle no header meant for a neighbour.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()

@@ -20,10 +20,11 @@ from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded
 from gateway.config.snapshot import make_snapshot
 from gateway.server.reload import Fresh, Refused
-from gateway.server.start import check_database, check_engine, check_session_store
+from gateway.server.start import CannotStart, check_database, check_engine, check_session_store
 from gateway.server.stores import make_hasher, open_accounts, open_session_store
 from gateway.server.wiring import Clocks, fixed_values, make_process
 from gateway.services.passwords import Passwords
+from gateway.stores import StoreAway
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.telemetry.log import setup
 from gateway.telemetry.output import Output
@@ -57,7 +58,10 @@ async def _serve(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[Ab
         stack.callback(passwords.close)
         await check_database(database, log.warning)
         await check_session_store(stores.client, log.warning)
-        await passwords.measure(await SqlAccountStore(database).strongest_hashes())
+        try:
+            await passwords.measure(await SqlAccountStore(database).strongest_hashes())
+        except StoreAway as error:
+            raise CannotStart(f"the accounts' database cannot be used: {error}") from error
         process = make_process(
             settings, database, stores, passwords, clocks, output.write, log.warning, Path(loaded.path), _fresh(loaded), lambda: _read_again(read)
         )

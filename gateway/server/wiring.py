@@ -132,7 +132,7 @@ def make_process(
         public,
         admin,
         readiness,
-        [Effects(accounts, sessions, live, report).run, watch.run, renewal.run, reloader.watch],
+        [Effects(accounts, sessions, live, report).run, watch.run, renewal.run, login.run, reloader.watch],
         reloader.reload,
         proxy.close_tunnels,
         close,

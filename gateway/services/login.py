@@ -103,10 +103,10 @@ class Login:
             pass  # a measurement among so many others would say nothing
 
     async def run(self, every: float = 3600.0) -> None:
-        """Go on learning, forever."""
+        """Go on learning, forever; what counts at the start was measured before serving."""
         while True:
-            await self.learn()
             await asyncio.sleep(every)
+            await self.learn()
 
     async def _refuse(self, facts: Facts, account: Account | None, checked: Checked) -> Wrong:
         reason = "unknown" if account is None else "wrong" if not checked.right else account.identity.state.value
