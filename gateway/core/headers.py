@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway.core.identity import Identity
@@ -66,8 +67,9 @@ def is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=2048)
 def fold(name: bytes) -> bytes:
-    """The spelling by which names are compared."""
+    """The spelling by which names are compared. Remembered (bounded), since clients send the same few names all day."""
     return name.translate(_FOLDED)
 
 

@@ -46,12 +46,12 @@ class MemoryThrottleStore:
 
     async def strike(self, key: str, delay_after: int, max_delay: float, stop_after: int, keep: float, now: float) -> float:
         """Count one failure in advance, unless a delay is running; 0.0 or the seconds left."""
-        count, until = self._many.get(key) or self._few.get(key) or Strikes(0, 0.0)
-        if count >= stop_after:
+        before = self._many.get(key) or self._few.get(key) or Strikes(0, 0.0)
+        if before.failures >= stop_after:
             return inf
-        if until > now:
-            return min(until - now, max_delay)
-        count += 1
+        if before.until > now:
+            return min(before.until - now, max_delay)
+        count = before.failures + 1
         delayed = count >= delay_after
         strikes = Strikes(count, now + min(2.0 ** min(count, 60), max_delay) if delayed else 0.0)
         shelf, other = (self._many, self._few) if delayed or count >= stop_after else (self._few, self._many)
