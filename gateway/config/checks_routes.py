@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.config.addresses import parse_public_url, parse_upstream
 from gateway.config.errors import Loc
 from gateway.config.model import Settings
-from gateway.config.model_routes import RouteSection
+from gateway.config.model_routes import RouteSection, RouteTls
 from gateway.config.report import Report
 
 
@@ -55,7 +55,7 @@ def _check_upstream(route: RouteSection, loc: Loc, report: Report) -> None:
                 report.warn((*loc, name), "does nothing: the route has no upstream")
         return
     upstream = parse_upstream(route.upstream[0])
-    if upstream.scheme != "https" and report.given(*loc, "tls"):
+    if upstream.scheme != "https" and route.tls != RouteTls():
         report.error((*loc, "tls"), "the upstream is not https, so nothing would be verified", f"write https://{upstream.host}…")
     if route.tls.ca_file is not None:
         if not route.tls.verify:

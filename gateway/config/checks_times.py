@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.model import Settings
-from gateway.config.quantities import format_duration
+from gateway.config.quantities import format_duration, format_size
 from gateway.config.report import Report
 
 _MOST_DAYS = 400 * 86400.0
@@ -29,8 +29,9 @@ def check_times(settings: Settings, report: Report) -> None:
     if throttle.per_account_stop_after <= throttle.per_account_delay_after:
         report.warn(("login", "throttle", "per_account_stop_after"), "is not more than per_account_delay_after, so there is never a delay")
     argon2 = settings.users.password.argon2
-    if not 8 << 20 <= argon2.memory <= 4 << 30:
-        report.error(("users", "password", "argon2", "memory"), "must be from 8MiB to 4GiB", "64MiB is a good choice")
+    least = 8 * 1024 * argon2.parallelism  # RFC 9106 section 3.1
+    if not least <= argon2.memory <= 4 << 30:
+        report.error(("users", "password", "argon2", "memory"), f"must be from {format_size(least)} to 4GiB", "64MiB is a good choice")
     elif argon2.memory * argon2.time < 19 << 20:
         report.warn(("users", "password", "argon2", "memory"), "is too little for so few passes: hashes could be guessed fast", "64MiB and time: 3")
     _check_accent(settings, report)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from gateway.config.model_identity import RouteIdentity
-from gateway.config.model_rules import RuleItem, read_access
+from gateway.config.model_rules import OrWord, RuleItem, read_access
 from gateway.config.quantities import Duration, Size
 from gateway.config.section import Section, required, setting
 from gateway.config.words import (
@@ -68,14 +68,6 @@ class ResponseHeaders(Section):
     remove_headers: list[HeaderName] = setting([], "Headers that are removed.", shown=["X-Powered-By"])
 
 
-_ACCESS: dict[str, Any] = {
-    "anyOf": [
-        {"enum": ["public", "optional", "login", "deny"]},
-        {"type": "array", "minItems": 1, "items": {"anyOf": [{"enum": ["public", "optional", "login", "deny"]}, {"$ref": "#/$defs/RuleSection"}]}},
-    ]
-}
-
-
 class RouteSection(Section):
     """A part of a host's URL space. Only the routes of the best host are tried (exact, then the longest wildcard, then *), by longest path."""
 
@@ -88,7 +80,7 @@ class RouteSection(Section):
     upstream: Annotated[list[UpstreamText], OneOrMore, Field(min_length=1), WORD_OR_WORDS] | None = setting(
         None, "http://host:port, https://host:port or unix:/path. null: for forward-auth only.", shown="http://127.0.0.1:3000"
     )
-    access: Annotated[list[RuleItem], BeforeValidator(read_access), Field(min_length=1)] = required(
+    access: Annotated[list[RuleItem], BeforeValidator(read_access), Field(min_length=1), OrWord()] = required(
         "public, optional, login, deny, or a list of rules that are tried in order; no match is deny.", shown="login"
     )
     preserve_host: Annotated[bool | str, BeforeValidator(_preserve_host), WithJsonSchema({"type": ["boolean", "string"]})] = setting(

@@ -5,6 +5,7 @@ Nothing here has an open default: an empty or missing list, subject or criterion
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -26,8 +27,15 @@ def _allow(value: object) -> object:
     return value
 
 
-def _subjects(value: list[str]) -> list[str]:
-    return value if len(value) == 1 and value[0] in _WORDS else [read_subject(one) for one in value]
+def _subject(value: str) -> str:
+    return value if value in _WORDS else read_subject(value)
+
+
+def _not_mixed(value: list[str]) -> list[str]:
+    """A word settles everything, so nothing beside it could mean anything."""
+    if len(value) > 1 and (word := next((one for one in value if one in _WORDS), None)) is not None:
+        raise ValueError(f"holds {word} beside other subjects: write the word alone, allow: {word}")
+    return value
 
 
 def _rule(value: object) -> object:
@@ -57,13 +65,14 @@ _QUERY: dict[str, Any] = {
     "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
 }
 
+Subject = Annotated[str, AfterValidator(_subject)]
 QueryGlobs = Annotated[list[Text], BeforeValidator(one_or_more), Field(min_length=1)]
 
 
 class RuleSection(Section):
     """One rule: all its criteria have to hold, values in a list are alternatives."""
 
-    allow: Annotated[list[str], BeforeValidator(_allow), AfterValidator(_subjects), WithJsonSchema(_ALLOW)] | None = setting(
+    allow: Annotated[list[Subject], BeforeValidator(_allow), AfterValidator(_not_mixed), WithJsonSchema(_ALLOW)] | None = setting(
         None, "Who may pass: public, optional, login, or a list of group:NAME and user:ADDRESS.", shown="login"
     )
     deny: bool | None = setting(None, "true: nobody passes. A rule has either this or allow.")
@@ -95,4 +104,12 @@ class RuleSection(Section):
         return value
 
 
-RuleItem = Annotated[RuleSection, BeforeValidator(_rule)]
+class OrWord:
+    """In the JSON schema: a word may stand instead."""
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Called by pydantic."""
+        return {"anyOf": [{"enum": [*_WORDS, "deny"]}, handler(core_schema)]}
+
+
+RuleItem = Annotated[RuleSection, BeforeValidator(_rule), OrWord()]

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
+from gateway.config.documents import resolve
 from gateway.config.errors import Loc
 from gateway.config.model import Settings
 from gateway.config.section import Section, example, fields_of, is_built, is_list, is_secret, section_of
@@ -113,6 +114,13 @@ def _text(value: Any) -> str:
         return f"{{{', '.join(f'{key}: {_text(one)}' for key, one in value.items())}}}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str) and (not value or value[0] in "*&[{#@!%|>'\"" or ": " in value or " #" in value):
+    if isinstance(value, str) and _misread(value):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def _misread(text: str) -> bool:
+    """Whether YAML would read it otherwise, in a flow map or alone; `${NAME}` may stand alone."""
+    if not text or text[0] in "*&[{#@!%|>'\"" or text.endswith(":") or ": " in text or " #" in text:
+        return True
+    return not isinstance(resolve(text), str)

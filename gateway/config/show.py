@@ -18,6 +18,9 @@ def effective(settings: Settings) -> dict[str, Any]:
     """Every key with its value; keys of features that are not built yet are left out."""
     shown: dict[str, Any] = settings.model_dump(mode="json", by_alias=True, exclude_none=False)
     _leave_out(settings, shown)
+    for route in shown["routes"]:
+        # What a rule does not name must not be there: an empty criterion would be refused.
+        route["access"] = [{key: value for key, value in rule.items() if value is not None} for rule in route["access"]]
     for section, key in _URLS:
         shown[section][key] = masked_url(shown[section][key])
     return shown

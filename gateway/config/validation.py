@@ -132,11 +132,13 @@ def _places(model: type[Section], loc: Loc) -> list[str]:
 
 def _mistake(node: Node, detail: ErrorDetails) -> tuple[str, str | None]:
     kind, context = detail["type"], detail.get("ctx", {})
-    if node.value is None and kind != "value_error":
-        return "is empty", "remove it or give it a value"
     message, suggestion = _words(kind, context, detail["msg"], node.value)
+    if node.value is None and "is empty" not in message:
+        return "is empty", "remove it or give it a value"
+    if isinstance(node.value, list | dict):
+        return message, suggestion
     if not _may_be_quoted(node):
-        return message.partition(": write ")[0], None
+        return message, None  # what is to be written instead is made of the value
     if isinstance(node.value, str | int | float) and node.value != "" and len(str(node.value)) <= 60:
         text = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
         message = f"`{text}` {message}"
@@ -174,7 +176,7 @@ def _words(kind: str, context: dict[str, Any], message: str, value: object) -> t
 
 def _may_be_quoted(node: Node) -> bool:
     """Whether a message may hold the value: not when it is secret, may hold a password, or came from elsewhere."""
-    if node.foreign or isinstance(node.value, dict | list):
+    if node.foreign:
         return False
     field = field_at(Settings, node.loc)
     return field is None or (field.repr and not is_secret(field) and "SecretStr" not in str(field.annotation))

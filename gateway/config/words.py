@@ -111,8 +111,8 @@ def read_subject(text: str) -> str:
         return text
     if "@" in text:
         raise ValueError(f"must be user:address or group:name: write user:{text}")
-    if text in ("login", "public", "optional", "deny"):
-        raise ValueError(f"must be user:address or group:name: write the word alone, allow: {text}")
+    if text == "deny":
+        raise ValueError("allows nobody: write deny: true in place of allow")
     raise ValueError(
         f"must be user:address or group:name: write group:{text}" if GROUP_NAME.fullmatch(text) else "must be user:address or group:name"
     )
