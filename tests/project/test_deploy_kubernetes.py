@@ -117,7 +117,7 @@ def test_every_mount_is_a_volume_whose_source_exists(pod):
     assert volumes["secrets"]["secret"]["secretName"] == one("Secret", EXAMPLES)["metadata"]["name"]
     assert volumes["secrets"]["secret"]["defaultMode"] == 0o440
     assert not any("subPath" in mount for mount in mounts.values()), "a subPath is never updated"
-    assert f"{mounts['config']['mountPath']}/gateway.yml" in container["args"]
+    assert container["env"] == [{"name": "GATEWAY_CONFIG", "value": f"{mounts['config']['mountPath']}/gateway.yml"}]
 
 
 def test_probes_ask_the_admin_listener():
