@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,7 +61,18 @@ class Proxy(Process):
         self.certificate = certificate
 
     def ready(self) -> bool:
-        return listens(self.port) and listens(self.plain_port)
+        return listens(self.port) and listens(self.plain_port) and all(self._shakes_hands(name) for name in ("auth.example.com", "app.example.com"))
+
+    def _shakes_hands(self, host: str) -> bool:
+        """Whether it has a certificate for `host`: Caddy listens before it has signed its own."""
+        any_certificate = ssl.create_default_context()
+        any_certificate.check_hostname = False
+        any_certificate.verify_mode = ssl.CERT_NONE
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as plain, any_certificate.wrap_socket(plain, server_hostname=host):
+                return True
+        except OSError:
+            return False
 
     def recipe(self, path: str, **more: str) -> str:
         """The text of a file of deploy/, its addresses exchanged, and what `more` names besides."""
