@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from gateway.core.identity import Identity
@@ -39,7 +38,7 @@ HOP_BY_HOP: Final = frozenset(
 #: Framing is made anew on each side, never copied.
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
-#: What tells an upstream where a request came from or which path was meant. A client's copies never pass; ours are set anew (H8, H9).
+#: What tells an upstream where a request came from, or which path or method was meant. A client's copies never pass; ours are set anew (H8, H9).
 _RELAYED: Final = frozenset(
     {
         b"forwarded",
@@ -52,7 +51,10 @@ _RELAYED: Final = frozenset(
         b"x-original-method",
         b"x-original-host",
         b"x-rewrite-url",
+        b"x-override-url",
+        b"x-http-method",
         b"x-http-method-override",
+        b"x-method-override",
     }
 )
 _RELAYED_PREFIX: Final = b"x-forwarded-"
@@ -67,9 +69,8 @@ def is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-@lru_cache(maxsize=2048)
 def fold(name: bytes) -> bytes:
-    """The spelling by which names are compared. Remembered (bounded), since clients send the same few names all day."""
+    """The spelling by which names are compared. Not remembered: clients choose names of up to a whole head, and folding is faster than looking up."""
     return name.translate(_FOLDED)
 
 
@@ -161,10 +162,15 @@ def clean_response(headers: Headers, identity_strip: frozenset[bytes], own_cooki
         name = header[0].lower()
         if name in HOP_BY_HOP or name in named or name == b"content-length" or fold(name) in identity_strip:
             continue
-        if name == b"set-cookie" and header[1].partition(b"=")[0].strip() in own_cookies:
+        if name == b"set-cookie" and _cookie_name(header[1]) in own_cookies:
             continue
         kept.append(header)
     return kept
+
+
+def _cookie_name(line: bytes) -> bytes:
+    """The name that a Set-Cookie line gives back in Cookie: one without a name, `=gw=x`, comes back as `gw=x` (RFC 6265bis section 5.7)."""
+    return line.lstrip(b" \t=").partition(b"=")[0].strip()
 
 
 def cut_cookies(value: bytes, own: frozenset[bytes]) -> bytes:
