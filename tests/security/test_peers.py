@@ -32,6 +32,8 @@ def gateway(upstream: EchoUpstream) -> Iterator[Gateway]:
             "routes": [
                 {"name": "inside", "host": "*", "path": "/", "upstream": upstream.url, "access": [{"allow": "public", "networks": ["10.0.0.0/8"]}]},
                 {"name": "open", "host": "*", "path": "/open", "upstream": upstream.url, "access": "public"},
+                {"name": "public", "host": "public.test", "upstream": upstream.url, "access": "public"},
+                {"name": "private", "host": "private.test", "upstream": upstream.url, "access": "deny"},
             ],
         }
     )
@@ -39,8 +41,9 @@ def gateway(upstream: EchoUpstream) -> Iterator[Gateway]:
         yield running
 
 
-def ask(connection: socket.socket, path: str) -> bytes:
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.1\r\nConnection: close\r\n\r\n".encode())
+def ask(connection: socket.socket, path: str, *lines: str, host: str = "localhost") -> bytes:
+    more = "".join(f"{line}\r\n" for line in lines)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 10.0.0.1\r\nConnection: close\r\n{more}\r\n".encode())
     said = b""
     while data := connection.recv(65536):
         said += data
@@ -73,3 +76,23 @@ def test_a_unix_peer_is_believed_and_its_own_name_is_no_address(gateway: Gateway
 def test_a_tcp_peer_is_not_believed(gateway: Gateway):
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
         assert ask(connection, "/secret").startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.parametrize(
+    ("sent", "judged", "forwarded"),
+    [
+        ("private.test", "public.test", "public.test"),
+        ("private.test:8443", "public.test:8443", "public.test:8443"),
+        ("public.test.private.test", "public.test", "public.test"),
+        ("Public.Test.", "public.test", "Public.Test."),
+        ("public.test:80", "public.test", "public.test:80"),
+    ],
+)
+def test_the_host_that_was_judged_is_the_host_that_is_asked(gateway: Gateway, upstream: EchoUpstream, sent: str, judged: str, forwarded: str):
+    """A proxy that passes a client's X-Forwarded-Host on lets it choose the rules, but never the rules of one host and the pages of another."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(gateway.folder / "gateway.sock"))
+        assert ask(connection, "/page", f"X-Forwarded-Host: {judged}", host=sent).startswith(b"HTTP/1.1 200")
+    head = upstream.heads[-1]
+    assert (head.get("Host"), head.get("X-Forwarded-Host")) == (forwarded, judged)

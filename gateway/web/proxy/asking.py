@@ -11,7 +11,7 @@ from typing import Final
 from gateway.core.facts import Facts
 from gateway.core.forwarding import forwarded_target
 from gateway.core.headers import Headers, clean_request
-from gateway.core.urls import DEFAULT_PORTS
+from gateway.core.urls import DEFAULT_PORTS, parse_authority
 from gateway.services.gatekeeper import Admission
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
@@ -26,7 +26,7 @@ def request_head(headers: Headers, admission: Admission, lane: Lane, snapshot: S
     facts = admission.facts
     route = lane.route
     target = forwarded_target(facts, route.path, strip=route.strip_prefix, add=route.add_prefix)
-    host = lane.host or _sent(headers, b"host")
+    host = lane.host or _asked_host(headers, facts)
     lines = [f"{facts.method} {target} HTTP/1.1\r\nHost: ".encode("latin-1") + host]
     lines += map(_line, clean_request(headers, lane.strip_request, snapshot.own_cookies))
     if framing:
@@ -59,9 +59,22 @@ def _origin(headers: Headers, facts: Facts, snapshot: Snapshot, exchange: Exchan
     if exchange.peer is not None:
         hops.append(exchange.peer.encode("latin-1"))
     hops_line = b"X-Forwarded-For: %b\r\n" % b", ".join(hops) if hops else b""
-    host = facts.host if facts.port == DEFAULT_PORTS[facts.scheme] else f"{facts.host}:{facts.port}"
+    host = _authority(facts)
     rest = f"X-Forwarded-Proto: {facts.scheme}\r\nX-Forwarded-Host: {host}\r\nX-Forwarded-Port: {facts.port}\r\nX-Request-Id: {exchange.request_id}"
     return hops_line + rest.encode("latin-1")
+
+
+def _asked_host(headers: Headers, facts: Facts) -> bytes:
+    """The Host header as it was sent, or the host that was judged where a trusted proxy named another: an upstream that serves several hosts must
+    not be asked for one whose rules were not."""
+    sent = _sent(headers, b"host")
+    if sent == facts.host.encode("ascii") or parse_authority(sent.decode("latin-1")).host == facts.host:
+        return sent
+    return _authority(facts).encode("ascii")
+
+
+def _authority(facts: Facts) -> str:
+    return facts.host if facts.port == DEFAULT_PORTS[facts.scheme] else f"{facts.host}:{facts.port}"
 
 
 def _sent(headers: Headers, wanted: bytes) -> bytes:
