@@ -14,10 +14,15 @@ from gateway.core.places import AllowedHost
 from gateway.core.routes import UpstreamAddress
 from gateway.core.urls import DEFAULT_PORTS, Malformed, Origin, canonical_host, parse_authority
 
+_PASSWORD: Final = re.compile(r"(?i)\b(password|passwd|passfile|sslpassword)=[^&]*")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _SQL: Final = ("sqlite", "postgresql")
 _STORES: Final = ("memory", "redis", "rediss", "unix")
 _LATER_STORES: Final = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+
+
+#: What stands in place of a password.
+MASK: Final = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +219,11 @@ def _split(text: str) -> SplitResult:
 
 
 def masked_url(text: str) -> str:
-    """`text` without its password."""
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        return "***"
-    if "@" not in url.netloc:
-        return text
-    userinfo, _, host = url.netloc.rpartition("@")
+    """`text` without its password: that of the userinfo, and those that Redis and PostgreSQL read from the query."""
+    scheme, separator, rest = text.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    userinfo, at, _ = authority.rpartition("@")
     user, colon, _ = userinfo.partition(":")
-    return url._replace(netloc=f"{user}{':***' if colon else ''}@{host}").geturl() if colon else text
+    if at and colon:
+        rest = f"{user}:{MASK}{rest[len(userinfo) :]}"
+    return _PASSWORD.sub(rf"\1={MASK}", f"{scheme}{separator}{rest}")

@@ -10,7 +10,8 @@ from typing import Final
 
 from pydantic.fields import FieldInfo
 
-from gateway.config.errors import Loc, Problem, dotted
+from gateway.config.errors import Loc, Mark, Problem, dotted
+from gateway.config.model_users import Users
 from gateway.config.section import Section, fields_of, is_list, is_path, is_secret, section_of
 from gateway.config.tree import BROKEN, Node
 
@@ -21,13 +22,25 @@ _SQLITE: Final = "sqlite:///"
 def settle(tree: Node, model: type[Section], folder: Path, problems: list[Problem]) -> list[Path]:
     """Read secrets and make names absolute, in place. Returns the secret files that were read."""
     settler = _Settler(folder.absolute(), problems)
+    _write_default_database(tree)
     settler.section(tree, model, ())
     return settler.read
 
 
+def _write_default_database(tree: Node) -> None:
+    """The default names a file too, which counts from the configuration's folder and not from where a command happens to be started."""
+    if not isinstance(tree.value, dict):
+        return
+    mark = Mark(tree.mark.file, 0)
+    users = tree.value.setdefault("users", Node({}, mark))
+    if isinstance(users.value, dict):
+        default = fields_of(Users)["database"].default
+        users.value.setdefault("database", Node(default, mark, key_mark=mark))
+
+
 def is_database(model: type[Section], name: str) -> bool:
     """`users.database` holds a file's name inside a URL."""
-    return model.__name__ == "Users" and name == "database"
+    return model is Users and name == "database"
 
 
 class _Settler:

@@ -10,7 +10,6 @@ from gateway.config.addresses import masked_url
 from gateway.config.model import Settings
 from gateway.config.section import Section, is_built
 
-MASK = "***"
 _URLS = (("session", "store"), ("users", "database"))
 
 

@@ -10,13 +10,14 @@ import jsonschema
 import pytest
 import yaml
 
+from gateway.config.addresses import MASK, masked_url
 from gateway.config.documents import read
 from gateway.config.load import load
 from gateway.config.model import Settings
 from gateway.config.reference import reference
 from gateway.config.schema import json_schema
 from gateway.config.section import Section, fields_of, is_secret, section_of
-from gateway.config.show import MASK, as_yaml, effective
+from gateway.config.show import as_yaml, effective
 from gateway.config.snapshot import make_snapshot
 from tests.configurations import KEY, loaded, write
 
@@ -156,10 +157,28 @@ def test_what_is_shown_is_in_effect_and_hides_secrets(tmp_path: Path) -> None:
 
 
 def test_what_is_shown_loads_again(tmp_path: Path) -> None:
-    text = "routes: [{name: a, host: ['*.b', c.d], upstream: 'http://x', access: [{allow: login, paths: [/a]}, deny]}]\nlogin: {throttle: {per_ip: 7/90s}}\n"
+    text = """\
+routes: [{name: a, host: ['*.b', c.d], upstream: 'http://x', access: [{allow: login, paths: [/a]}, deny]}]
+login: {throttle: {per_ip: 7/90s}}
+"""
     shown = effective(loaded(tmp_path, text).settings)
     shown["keys"] = [{"id": "a", "secret": KEY}]
     assert "balance" not in shown["routes"][0]
     again = load(write(tmp_path, as_yaml(shown), "again.yml"), {})
     assert again.settings.login.throttle.per_ip.window == 90.0
     assert again.settings.routes[0].host == ["*.b", "c.d"]
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("redis://u@h/0", "redis://u@h/0"),
+        ("redis://:p@h/0", "redis://:***@h/0"),
+        ("redis://u:p@ss@h/0", "redis://u:***@h/0"),
+        ("unix:///run/redis.sock?password=p&db=1", "unix:///run/redis.sock?password=***&db=1"),
+        ("sqlite:////srv/users.db", "sqlite:////srv/users.db"),
+    ],
+)
+def test_urls_are_shown_without_their_password(url: str, masked: str) -> None:
+    assert masked_url(url) == masked

@@ -137,6 +137,11 @@ def test_names_of_files_count_from_the_file_that_they_stand_in(tmp_path: Path) -
     assert settings.routes[0].tls.ca_file == f"{tmp_path}/conf/ca.pem"
 
 
+def test_the_default_database_counts_from_the_configuration_too(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "").settings.users.database == f"sqlite:///{tmp_path}/var/users.db"
+    assert loaded(tmp_path, "users: {admin_group: a}\n").settings.users.database == f"sqlite:///{tmp_path}/var/users.db"
+
+
 def test_an_absolute_database_stays(tmp_path: Path) -> None:
     assert loaded(tmp_path, "users: {database: 'sqlite:////srv/users.db'}\n").settings.users.database == "sqlite:////srv/users.db"
 
