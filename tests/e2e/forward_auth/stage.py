@@ -1,4 +1,4 @@
-"""The stage of the forward-auth scenarios: the recipes by name, an application that tells what it was asked, and a client that sends bytes as written.
+"""The stage of the forward-auth scenarios: the recipes by name, an application that tells what it was asked, a client that sends bytes as written.
 
 Browsers reach every host on port 443; that port leads to the proxy, so that the gateway's configuration of deploy/ stays as it is.
 """
@@ -120,7 +120,8 @@ class Reply:
         for name in IDENTITY[:-1]:
             values = [value for value in self.told.get(name, []) if value]
             assert len(values) < 2, f"{name} came {len(values)} times: {values}"
-            found |= {name: value for value in values}
+            if values:
+                found[name] = values[0]
         return found
 
 

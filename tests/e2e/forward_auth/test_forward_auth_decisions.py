@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from urllib.parse import parse_qs, urlsplit
 
@@ -227,8 +228,6 @@ async def test_a_browser_that_loses_the_session_cookie_is_told_so(proxy: Proxy):
 
 
 def test_plain_http_leads_to_https(proxy: Proxy):
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", proxy.plain_port, timeout=10)
     connection.request("GET", "/x?y=1", headers={"Host": APP})
     reply = connection.getresponse()
