@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.core.session import Session, decode, encode
+from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import open_record, revision_of, seal_record
 from gateway.snapshot import Snapshot
 from gateway.stores.sessions import Conflict, Gone, SessionStore, Swapped
 
 _BATCH = 500
+#: Opened records that are remembered by their bytes (about 2 KiB each).
+_MOST_KNOWN = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,20 @@ class Record:
     revision: bytes
 
 
+class _Known(NamedTuple):
+    """What a ring made of a record's very bytes. Not a copy of the store: each request still reads it, and is spared only the opening."""
+
+    ring: KeyRing
+    record: Record
+
+
 class Records:
     """Opens what is read and seals what is written. `member` is always the hex SHA-256 of a session's id."""
 
     def __init__(self, store: SessionStore, key_prefix: str) -> None:
         self._store = store
         self._prefix = key_prefix
+        self._known: dict[bytes, _Known] = {}
 
     def key(self, member: str) -> str:
         """The store's key of a record."""
@@ -39,13 +51,20 @@ class Records:
 
     def opened(self, snapshot: Snapshot, member: str, record: bytes) -> Record | None:
         """The record, or None when no configured key opens it: a session that nobody can read does not exist."""
+        known = self._known.get(record)
+        if known is not None and known.ring is snapshot.keys and known.record.member == member:
+            return known.record
         inside = open_record(snapshot.keys, self.key(member), bytes.fromhex(member), record)
         if inside is None:
             return None
         try:
-            return Record(member, decode(inside), revision_of(record))
+            opened = Record(member, decode(inside), revision_of(record))
         except (ValueError, KeyError, TypeError):
             return None
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[record] = _Known(snapshot.keys, opened)
+        return opened
 
     async def read(self, snapshot: Snapshot, member: str) -> Record | None:
         """The record as it is now."""

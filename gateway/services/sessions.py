@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.core import session as life_of
 from gateway.core.decide import Nobody
 from gateway.core.facts import Facts
 from gateway.core.identity import Identity
 from gateway.core.session import Session, Standing
+from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import Ticket, open_cookie, seal_cookie
 from gateway.crypto.tokens import SESSION_ID_BYTES, SESSION_SECRET_BYTES, random_bytes, sha256
 from gateway.services.audit import Audit, Event
@@ -29,8 +31,19 @@ from gateway.stores.sessions import Conflict, Gone, Swapped
 
 #: How often a change is tried again on what a conflict returned.
 ATTEMPTS = 5
+#: Opened cookies that are remembered (about 400 bytes each).
+_MOST_COOKIES = 8192
 #: A browser's name is kept this far (characters).
 _MOST_USER_AGENT = 256
+
+
+class _Presented(NamedTuple):
+    """A session cookie that opened: the session's member and the hash of the secret, as `ring` said for the cookie `name`."""
+
+    ring: KeyRing
+    name: str
+    member: str
+    secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +73,29 @@ class Sessions:
         self._renewal = renewal
         self._audit = audit
         self._clock = clock
+        self._cookies: dict[str, _Presented] = {}
 
     def presented(self, snapshot: Snapshot, facts: Facts) -> dict[str, tuple[bytes, ...]]:
         """The sessions whose cookies open: member → hashes of the secrets presented for it. More than one member: nobody is logged in."""
         found: dict[str, tuple[bytes, ...]] = {}
         for value in facts.cookies:
-            ticket = open_cookie(snapshot.keys, snapshot.cookie.name, value)
-            if ticket is not None:
-                member = sha256(ticket.id).hex()
-                found[member] = (*found.get(member, ()), sha256(ticket.secret))
+            presented = self._opened_cookie(snapshot, value)
+            if presented is not None:
+                found[presented.member] = (*found.get(presented.member, ()), presented.secret)
         return found
+
+    def _opened_cookie(self, snapshot: Snapshot, value: str) -> _Presented | None:
+        """What a cookie presents. Remembered by its very characters while keys and name stay, since opening costs more than the rules do."""
+        known = self._cookies.get(value)
+        if known is not None and known.ring is snapshot.keys and known.name == snapshot.cookie.name:
+            return known
+        ticket = open_cookie(snapshot.keys, snapshot.cookie.name, value)
+        if ticket is None:
+            return None
+        if len(self._cookies) >= _MOST_COOKIES:
+            self._cookies.clear()
+        known = self._cookies[value] = _Presented(snapshot.keys, snapshot.cookie.name, sha256(ticket.id).hex(), sha256(ticket.secret))
+        return known
 
     async def load(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody:
         """Who asks. Rotates, confirms and renews where that is due; ends what is over or stolen. Never raises: a store that is away is

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from gateway.core.session import TTL_SLACK
 from gateway.stores.redis.connect import Client, Script
+from gateway.stores.redis.reads import SharedReads
 from gateway.stores.sessions import Conflict, Gone, Swapped
 
 #: The revision stands in bytes 2 to 9, as Lua counts.
@@ -49,11 +50,11 @@ class RedisSessionStore:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._reads = SharedReads(self.get_many)
 
     async def get(self, key: str) -> bytes | None:
         """The record at `key`."""
-        record: bytes | None = await self._client.execute_command("GET", key)
-        return record
+        return await self._reads.read(key)
 
     async def get_many(self, keys: list[str]) -> list[bytes | None]:
         """The records at `keys`, in their order, in one round trip."""

@@ -1,0 +1,52 @@
+"""Reads of the same moment share one MGET: a round trip through the driver costs more than everything else in a request.
+
+A read joins the batch that has not been sent yet, never one that has: what is concluded from it then began after its request arrived. Whoever stops
+waiting takes nobody else's answer along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from gateway.stores import StoreAway
+
+_Waiting = dict[str, list[asyncio.Future[bytes | None]]]
+
+
+class SharedReads:
+    """`read_many` reads keys in one round trip, in their order."""
+
+    def __init__(self, read_many: Callable[[list[str]], Awaitable[Sequence[bytes | None]]]) -> None:
+        self._read_many = read_many
+        self._next: _Waiting = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def read(self, key: str) -> Awaitable[bytes | None]:
+        """What is at `key`; the read is sent when the loop has run what is ready now. Raises StoreAway."""
+        loop = asyncio.get_running_loop()
+        if not self._next:
+            loop.call_soon(self._send)
+        future: asyncio.Future[bytes | None] = loop.create_future()
+        self._next.setdefault(key, []).append(future)
+        return future
+
+    def _send(self) -> None:
+        waiting, self._next = self._next, {}
+        task = asyncio.ensure_future(self._answer(waiting))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _answer(self, waiting: _Waiting) -> None:
+        try:
+            records = await self._read_many(list(waiting))
+        except (StoreAway, asyncio.CancelledError) as error:
+            for future in (future for futures in waiting.values() for future in futures if not future.done()):
+                away = StoreAway(*error.args)  # one for each, since an exception collects the places where it is raised
+                away.__cause__ = None  # as `raise … from None`: what Redis wrote may quote a command
+                future.set_exception(away)
+            return
+        for futures, record in zip(waiting.values(), records, strict=True):
+            for future in futures:
+                if not future.done():
+                    future.set_result(record)
