@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench format lock venv venv-dev test-packages clean
+.PHONY: help demo test check bench format lock venv venv-dev test-packages proxies clean
 
 PY := .venv/bin/python
 BIN := .venv/bin
@@ -18,6 +18,9 @@ demo: venv ## start the gateway with a demo application and an administrator, on
 test: venv-dev test-packages ## everything that must hold: format, lint, types, layers, all tests
 	$(MAKE) --no-print-directory static
 	$(BIN)/pytest $(ARGS)
+
+proxies: venv-dev ## build Caddy, Traefik and Envoy for the tests, once, outside the checkout (minutes; without them their scenarios are skipped)
+	@scripts/build-proxies
 
 check: venv-dev ## the fast loop: format, lint, types, layers, unit tests
 	$(MAKE) --no-print-directory static

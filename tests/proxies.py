@@ -22,6 +22,11 @@ from pathlib import Path
 from tests.certificates import Issued
 from tests.servers import Process, free_port, give_up, listens, require
 
+#: Certificates are not what is tested here, and Caddy signs its own.
+ANY_CERTIFICATE = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+ANY_CERTIFICATE.check_hostname = False
+ANY_CERTIFICATE.verify_mode = ssl.CERT_NONE
+
 _ROOT = Path(__file__).resolve().parent.parent
 RECIPES = _ROOT / "deploy"
 #: Where the recipes say that the gateway and the application listen.
@@ -65,11 +70,8 @@ class Proxy(Process):
 
     def _shakes_hands(self, host: str) -> bool:
         """Whether it has a certificate for `host`: Caddy listens before it has signed its own."""
-        any_certificate = ssl.create_default_context()
-        any_certificate.check_hostname = False
-        any_certificate.verify_mode = ssl.CERT_NONE
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as plain, any_certificate.wrap_socket(plain, server_hostname=host):
+            with socket.create_connection(("127.0.0.1", self.port), 5) as plain, ANY_CERTIFICATE.wrap_socket(plain, server_hostname=host):
                 return True
         except OSError:
             return False
@@ -125,6 +127,14 @@ class TraefikRecipe(Proxy):
         dynamic = self.write("dynamic.yml", self.recipe("traefik/dynamic.yml", **keys))
         own = {'":443"': f'"127.0.0.1:{self.port}"', '":80"': f'"127.0.0.1:{self.plain_port}"', "/etc/traefik/dynamic.yml": str(dynamic)}
         self._file = self.write("traefik.yml", exchanged((RECIPES / "traefik/traefik.yml").read_text(), own))
+
+    def ready(self) -> bool:
+        """It listens before it has read the routers, and says 404 until then."""
+        if not super().ready():
+            return False
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain, ANY_CERTIFICATE.wrap_socket(plain) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n\r\n")
+            return b" 404 " not in connection.recv(64)
 
     def argv(self) -> Sequence[str]:
         return [self._program, f"--configfile={self._file}"]

@@ -54,7 +54,6 @@ def test_without_the_gateway_nothing_is_open(proxy: Proxy, application: Applicat
         page = ask(proxy, target, *NAVIGATION)
         assert 500 <= page.status < 600, page.status
         assert page.all("set-cookie") == []
-    assert ask(proxy, "/script", "Accept: application/json").status >= 500
     connection, head = upgrade(proxy, "/ws/away")
     connection.close()
     assert head.startswith(b"HTTP/1.1 5"), head
