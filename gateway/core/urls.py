@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -46,6 +47,7 @@ _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]@/?#\\\s]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
+@lru_cache(maxsize=1024)
 def parse_authority(text: str) -> Authority:
     """A Host header or the authority of an URL: lower case, trailing dot dropped (CVE-2022-23632). Raises Malformed."""
     found = _AUTHORITY.fullmatch(text)

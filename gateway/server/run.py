@@ -19,6 +19,7 @@ from gateway.config.addresses import ListenAddress
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded
 from gateway.config.snapshot import make_snapshot
+from gateway.server.memory import keep_heap
 from gateway.server.reload import Fresh, Refused
 from gateway.server.start import CannotStart, check_database, check_engine, check_session_store
 from gateway.server.stores import make_hasher, open_accounts, open_session_store
@@ -38,6 +39,7 @@ def run(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[AbstractAsy
     """Serve until a signal ends it. `read` reads the configuration again (ConfigErrors); `beside` runs as long as the server does."""
     setup(loaded.settings.log.format, loaded.settings.log.level, sys.stderr)
     check_engine(aiohttp.__version__)
+    keep_heap()
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
         runner.run(_serve(loaded, read, beside, started))
 
