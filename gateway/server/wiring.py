@@ -14,7 +14,7 @@ from gateway.config.addresses import parse_listen
 from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
 from gateway.server.admin import Admin
-from gateway.server.counting import CountedAudit, counting_absence
+from gateway.server.counting import counting_absence, counting_events
 from gateway.server.files import Watched
 from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
@@ -23,6 +23,8 @@ from gateway.server.serving import Server
 from gateway.server.stores import SessionStores
 from gateway.server.tls import Certificate
 from gateway.services.assertions import Assertions
+from gateway.services.audit import Audit
+from gateway.services.backlog import Backlog
 from gateway.services.effects import Effects
 from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.login import Login
@@ -94,13 +96,21 @@ def make_process(
     snapshot = first.snapshot
     metrics = Metrics(__version__)
     metrics.expect_routes(route.name for route in snapshot.routes.routes)
-    audit = CountedAudit(write, clocks.wall, metrics)
+    audit = Audit(write, clocks.wall, counting_events(metrics))
     live = Live(snapshot)
     accounts: AccountStore = counting_absence(SqlAccountStore(database), lambda: metrics.store_error(Kept.DATABASE))
-    session_store = counting_absence(stores.sessions, lambda: metrics.store_error(Kept.SESSIONS))
+    backlog = Backlog()
+
+    def store_was_away() -> None:
+        backlog.store_was_away()
+        metrics.store_error(Kept.SESSIONS)
+
+    session_store = counting_absence(stores.sessions, store_was_away)
     records = Records(session_store, settings.session.key_prefix)
     renewal = Renewal(records, clocks.wall)
-    sessions = Sessions(records, renewal, audit, clocks.wall)
+    sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
+    effects = Effects(accounts, sessions, live, report)
+    backlog.worked_off_by(effects.apply_pending)
     throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
     watch = Watch(sessions, live)
@@ -132,7 +142,7 @@ def make_process(
         public,
         admin,
         readiness,
-        [Effects(accounts, sessions, live, report).run, watch.run, renewal.run, login.run, reloader.watch],
+        [effects.run, watch.run, renewal.run, login.run, reloader.watch],
         reloader.reload,
         proxy.close_tunnels,
         close,

@@ -22,6 +22,7 @@ from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import Ticket, open_cookie, seal_cookie
 from gateway.crypto.tokens import SESSION_ID_BYTES, SESSION_SECRET_BYTES, random_bytes, sha256
 from gateway.services.audit import Audit, Event
+from gateway.services.backlog import Backlog
 from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.snapshot import Snapshot
@@ -66,13 +67,14 @@ class Started:
 
 
 class Sessions:
-    """See the module. Methods raise StoreAway unless they say otherwise."""
+    """See the module. Methods raise StoreAway unless they say otherwise. `backlog` is for those who serve."""
 
-    def __init__(self, records: Records, renewal: Renewal, audit: Audit, clock: Callable[[], float]) -> None:
+    def __init__(self, records: Records, renewal: Renewal, audit: Audit, clock: Callable[[], float], backlog: Backlog | None = None) -> None:
         self._records = records
         self._renewal = renewal
         self._audit = audit
         self._clock = clock
+        self._backlog = backlog
         self._cookies: dict[str, _Presented] = {}
 
     def presented(self, snapshot: Snapshot, facts: Facts) -> dict[str, tuple[bytes, ...]]:
@@ -105,7 +107,7 @@ class Sessions:
             return Nobody.ANONYMOUS
         [(member, secrets)] = presented.items()
         try:
-            record = await self._records.read(snapshot, member)
+            record = await self._read(snapshot, member)
             for _ in range(ATTEMPTS):
                 if record is None:
                     return Nobody.ANONYMOUS
@@ -124,12 +126,12 @@ class Sessions:
             return Nobody.ANONYMOUS
         [(member, secrets)] = presented.items()
         try:
-            record = await self._records.read(snapshot, member)
+            record = await self._read(snapshot, member)
         except StoreAway:
             return Nobody.UNKNOWN
         if record is None or self._standing(snapshot, record, secrets) not in _ALIVE:
             return Nobody.ANONYMOUS
-        return Found(record.session, member)
+        return Found(life_of.touched(record.session, self._renewal.last_use(member)), member)
 
     async def start(self, snapshot: Snapshot, account: Account, facts: Facts, *, remember: bool) -> Started:
         """A new session for `account`. The sessions that the browser presented end first, without grace (fixation); so do the oldest beyond
@@ -217,6 +219,14 @@ class Sessions:
         if not (session.remember or snapshot.cookie.persistent):
             return None
         return max(math.ceil(session.absolute_end(snapshot.life) - self._clock()), 0)
+
+    async def _read(self, snapshot: Snapshot, member: str) -> Record | None:
+        """The record by which somebody is served. After an absence of the store, what was changed meanwhile is applied first."""
+        record = await self._records.read(snapshot, member)
+        if record is None or self._backlog is None or not self._backlog.open:
+            return record
+        await self._backlog.work_off()
+        return await self._records.read(snapshot, member)
 
     async def _judge(self, snapshot: Snapshot, facts: Facts, record: Record, secrets: tuple[bytes, ...]) -> Found | Nobody | Conflict:
         now = self._clock()

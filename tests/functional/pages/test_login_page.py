@@ -257,6 +257,14 @@ async def test_session_tells_who_and_never_renews(site: Site):
         assert (await ann.get("/_auth/session")).status == 503
 
 
+async def test_session_counts_a_use_that_is_not_written_yet(site: Site):
+    async with site.browser() as ann:
+        await site.login(ann)
+        site.clock.forward(10)
+        assert (await ann.get("/_auth/account")).status == 200
+        assert (await ann.get("/_auth/session")).json()["idle_seconds_left"] == 1800
+
+
 async def test_an_expired_account_logs_in_and_is_told(site: Site):
     async with site.browser() as ed:
         await site.login(ed, email="ed@example.com")
