@@ -24,7 +24,7 @@ def page_headers(request_id: str, form_scheme: str | None = None) -> dict[str, s
         "Content-Security-Policy": _CONTENT if form_scheme is None else f"{_CONTENT} {form_scheme}:",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
         "X-Request-Id": request_id,
     }
 

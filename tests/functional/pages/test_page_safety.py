@@ -38,7 +38,7 @@ def safe(page: Page) -> bool:
     assert "*" not in policy
     assert page.headers["Cache-Control"] == "no-store"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
-    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
     assert page.headers["X-Request-Id"]
     assert "Cookie" in page.headers["Vary"]
     assert not re.search(r"<style|style=|<script(?! src=\"/_auth/static/)|\son[a-z]+=", page.text), "nothing inline"
