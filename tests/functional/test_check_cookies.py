@@ -1,0 +1,48 @@
+"""What a check says of cookies: Traefik and Envoy put its `Cookie` in the place of the browser's, so it must be that without the gateway's own."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+
+import pytest
+
+from tests.gateways import Gateway
+
+RELAYED = {"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.com", "X-Forwarded-Uri": "/"}
+
+
+@pytest.fixture
+def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+    server = {"public_url": "https://auth.example.com", "trusted_proxies": ["127.0.0.1"]}
+    return start_gateway({"server": server, "routes": [{"name": "app", "host": "app.example.com", "path": "/", "access": "public"}]})
+
+
+def check(gateway: Gateway, dialect: str, cookie: str | None) -> http.client.HTTPMessage:
+    """The headers of a check that allows, asked as the proxy of that name asks."""
+    relayed = RELAYED | {"X-Original-URL": "https://app.example.com/", "X-Original-Method": "GET", "Host": "app.example.com"}
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection.request("GET", f"/_auth/check/{dialect}", headers=relayed | ({"Cookie": cookie} if cookie is not None else {}))
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 200
+    return answer.headers
+
+
+def test_cookies_are_told_to_the_two_that_cannot_cut(gateway: Gateway):
+    for sent, left in [
+        ("a=1; __Host-gw=x; b=2", "a=1; b=2"),
+        ("__Host-gw=x", None),
+        ("__Host-gw=x; __Host-gw-csrf=y; name=z\xc3\xb6e", "name=z\xc3\xb6e"),
+        (None, None),
+    ]:
+        for dialect in ("traefik", "envoy/"):
+            assert check(gateway, dialect, sent)["Cookie"] == left, (dialect, sent)
+        assert check(gateway, "nginx", sent)["Cookie"] is None
+        assert check(gateway, "caddy", sent)["Cookie"] is None
+        assert check(gateway, "haproxy", sent)["Cookie"] is None
+
+
+def test_envoy_removes_what_nothing_is_left_of(gateway: Gateway):
+    assert "Cookie" in check(gateway, "envoy/", "__Host-gw=x")["X-Envoy-Auth-Headers-To-Remove"].split(",")
+    assert "Cookie" not in check(gateway, "envoy/", "__Host-gw=x; a=1")["X-Envoy-Auth-Headers-To-Remove"].split(",")
