@@ -57,7 +57,6 @@ class Snapshot:
     """See each part. `identity` is the global block: what own answers and `/check` use where no route says otherwise."""
 
     places: Places
-    routes: RouteTable
     trust: Trust
     keys: KeyRing
     cookie: CookieShape
@@ -70,6 +69,11 @@ class Snapshot:
     exclusive_login: bool = False
     own_cookies: frozenset[bytes] = frozenset()
     """Names that are cut out of what upstreams get and may set: session, form and language cookies, every variant."""
+
+    @property
+    def routes(self) -> RouteTable:
+        """All routes; `places` holds them, because where things are follows from them."""
+        return self.places.routes
 
 
 class Live:

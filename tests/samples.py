@@ -63,7 +63,6 @@ def sample_snapshot(*routes: Route, public: str = "https", domain: str | None = 
     origin = Origin(public, "auth.example.com", 443 if secure else 80)
     snapshot = Snapshot(
         places=Places(origin, "/_auth", domain, (), table),
-        routes=table,
         trust=Trust(),
         keys=sample_ring(),
         cookie=CookieShape(name, secure, "lax", domain),

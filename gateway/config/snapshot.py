@@ -39,7 +39,6 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         places=Places(
             public, settings.server.prefix, cookie.domain, tuple(parse_allowed_host(host) for host in settings.login.allowed_hosts), routes
         ),
-        routes=routes,
         trust=_trust(settings),
         keys=KeyRing([Key(key.id, decode_key(key.secret.get_secret_value()), key.seal) for key in settings.keys]),
         cookie=cookie,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
-from gateway.services.audit import Audit, Event
+from gateway.services.audit import Event
 from gateway.stores import StoreAway
 from gateway.telemetry.metrics import LoginOutcome, Metrics, SessionEvent
 
@@ -28,30 +28,16 @@ _LOGINS: Final = {
 }
 
 
-class CountedAudit(Audit):
-    """An audit trail that also counts what it is told."""
+def counting_events(metrics: Metrics) -> Callable[[Event], None]:
+    """What an audit trail is to tell its events to."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], metrics: Metrics) -> None:
-        super().__init__(write, clock)
-        self._metrics = metrics
-
-    def record(
-        self,
-        event: Event,
-        *,
-        outcome: str = "success",
-        user: str | None = None,
-        email: str | None = None,
-        address: str | None = None,
-        session: str | None = None,
-        **details: str | int | None,
-    ) -> None:
-        """Count and write one event."""
+    def heard(event: Event) -> None:
         if event in _SESSIONS:
-            self._metrics.session(_SESSIONS[event])
+            metrics.session(_SESSIONS[event])
         elif event in _LOGINS:
-            self._metrics.login(_LOGINS[event])
-        super().record(event, outcome=outcome, user=user, email=email, address=address, session=session, **details)
+            metrics.login(_LOGINS[event])
+
+    return heard
 
 
 def counting_absence(store: _Store, count: Callable[[], None]) -> _Store:

@@ -42,9 +42,10 @@ class Event(StrEnum):
 class Audit:
     """Writes events through `write`, which takes a line without its end and must not fail."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float]) -> None:
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], heard: Callable[[Event], None] | None = None) -> None:
         self._write = write
         self._clock = clock
+        self._heard = heard
 
     def record(
         self,
@@ -57,7 +58,10 @@ class Audit:
         session: str | None = None,
         **details: str | int | None,
     ) -> None:
-        """Write one event. `user` is an id, `session` the hex hash of a session's id (shortened here); what is None is left out."""
+        """Write one event, and tell it to `heard`. `user` is an id, `session` the hex hash of a session's id (shortened here); what is None is left
+        out."""
+        if self._heard is not None:
+            self._heard(event)
         fields: dict[str, str | int | None] = {
             "time": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds"),
             "audit": event.value,

@@ -132,7 +132,6 @@ def site_snapshot(*, domain: str | None = None, public: Origin | None = None, **
     snapshot = replace(
         sample_snapshot(),
         places=Places(public, "/_auth", domain, (AllowedHost("other.example.org"), AllowedHost("dev.example.org", 8443)), table),
-        routes=table,
         cookie=CookieShape(name, secure, "lax", domain),
         keys=sample_ring("2026a", "2026b"),
         trust=Trust([ip_network("127.0.0.0/8")]),

@@ -297,6 +297,6 @@ async def test_a_route_that_is_gone_gives_its_connections_back(play):
     client = await stage.client()
     assert (await client.ask("GET / HTTP/1.1")).body == b"old"
     route = replace(stage.route, upstream=await listen(stage.stack, new))
-    stage.snapshot = replace(stage.snapshot, routes=RouteTable([route]))
+    stage.snapshot = replace(stage.snapshot, places=replace(stage.snapshot.places, routes=RouteTable([route])))
     assert (await client.ask("GET / HTTP/1.1")).body == b"new"
     await ended.wait()
