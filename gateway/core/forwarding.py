@@ -2,7 +2,8 @@
 
 The bytes that were judged are the bytes that are forwarded. Cutting happens on the path as it was sent, and only where it literally begins with the
 prefix: cutting as many bytes as the *decoded* path has in front is how CVE-2026-40912 slipped past its rules. What comes out is read again, and
-must be read as exactly the judged path with its prefix exchanged (proxying.md U9, CVE-2026-48020).
+must be read as exactly the judged path with its prefix exchanged (proxying.md U9, CVE-2026-48020); and no lenient reading of it climbs out of the
+prefix that was put in front.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ def forwarded_target(facts: Facts, path: str, *, strip: bool, add: str) -> str:
     raw = front + _without(cut, facts.raw_path)
     judged = front + _without(cut, facts.path)
     target = parse_target(raw)
-    if target.path != judged:
+    if target.path != judged or not all(_is_below(front, reading) for reading in target.readings):
         raise Malformed("the address cannot be forwarded as it was judged")
     return raw if facts.query is None else f"{raw}?{facts.query}"
+
+
+def _is_below(front: str, path: str) -> bool:
+    return path == front or path.startswith(front + "/")
 
 
 def _without(prefix: str, path: str) -> str:

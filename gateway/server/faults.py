@@ -5,11 +5,11 @@ Sources: RFC 9112 sections 3 (request line: 414, 501, 505), 6.1 and 6.3 (framing
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpVersion10, HttpVersion11
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
@@ -75,6 +75,13 @@ class StrictParser(HttpRequestParserPy):
             auto_decompress=template._auto_decompress,
             max_msg_queue_size=template._max_msg_queue_size,
         )
+
+    def feed_data(self, *arguments: Any, **named: Any) -> Any:
+        """A length of thousands of digits is no number to Python either (sys.set_int_max_str_digits)."""
+        try:
+            return super().feed_data(*arguments, **named)
+        except ValueError:
+            raise BadHttpMessage("a length that is not valid") from None
 
     def parse_message(self, lines: list[bytes]) -> RawRequestMessage:
         """Refuses what the parent would turn into upper case."""

@@ -203,7 +203,7 @@ def _relayed_port(read: dict[bytes, str]) -> int | None:
     text = read.get(b"x-forwarded-port")
     if text is None:
         return None
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:6]) < 65536:
+    if not text.isascii() or not text.isdecimal() or len(text) > 5 or not 0 < int(text) < 65536:
         raise Malformed("the relayed port is not valid")
     return int(text)
 

@@ -51,6 +51,7 @@ REFUSED = {
     "a length in hexadecimal": post(b"Content-Length: 0x5", body=b"abcde" + HIDDEN),
     "a length with an underscore": post(b"Content-Length: 1_0", body=b"0123456789" + HIDDEN),
     "a length that overflows": post(b"Content-Length: 99999999999999999999999", body=HIDDEN),
+    "a length of thousands of digits": post(b"Content-Length: " + b"9" * 5000, body=HIDDEN),
     "an empty length": post(b"Content-Length: ", body=HIDDEN),
     "bare LF": b"GET /shown HTTP/1.1\nHost: localhost\n\n" + HIDDEN,
     "bare LF between headers": b"GET /shown HTTP/1.1\r\nHost: localhost\r\nX: a\nContent-Length: 5\r\n\r\nabcde" + HIDDEN,

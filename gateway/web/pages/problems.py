@@ -62,8 +62,8 @@ class Problems:
 
 def _worth_repeating(fail: Fail, facts: Facts) -> bool:
     """Whether a link to the same address helps: it will work later, and following it does nothing but read. A target that begins with two slashes
-    would be a link to another host."""
-    return fail.status in (502, 503, 504) and facts.method in ("GET", "HEAD") and not facts.target.startswith("//")
+    would be a link to another host, and browsers read `\\` as a slash."""
+    return fail.status in (502, 503, 504) and facts.method in ("GET", "HEAD") and not facts.target.startswith(("//", "/\\"))
 
 
 def json_problem(fail: Fail, request_id: str) -> web.Response:
