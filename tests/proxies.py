@@ -101,7 +101,7 @@ class NginxRecipe(Proxy):
             "listen 80": f"listen 127.0.0.1:{self.plain_port}",
             "/etc/ssl/example.com/fullchain.pem": str(certificate.certificate),
             "/etc/ssl/example.com/privkey.pem": str(certificate.key),
-            "/var/cache/nginx/application": f"{self.folder}/cache",
+            "/var/cache/nginx-application": f"{self.folder}/cache",
         }
         temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         user = "user root;\n" if os.geteuid() == 0 else ""
@@ -160,15 +160,15 @@ class CaddyRecipe(Proxy):
 
 
 class HaproxyRecipe(Proxy):
-    """HAProxy of the distribution, with the recipe's Lua script as it stands."""
+    """HAProxy of the distribution, with the recipe's Lua script as it stands; `spoiled` exchanges words in it, for a test of what then happens."""
 
     name = "haproxy"
 
-    def __init__(self, gateway: int, application: int, certificate: Issued) -> None:
+    def __init__(self, gateway: int, application: int, certificate: Issued, *, spoiled: Mapping[str, str] | None = None) -> None:
         super().__init__(gateway, application, certificate)
         self._program = require("haproxy")
         pem = self.write("example.com.pem", certificate.certificate.read_text() + certificate.key.read_text())
-        script = self.write("auth-gateway.lua", (RECIPES / "haproxy/auth-gateway.lua").read_text())
+        script = self.write("auth-gateway.lua", exchanged((RECIPES / "haproxy/auth-gateway.lua").read_text(), spoiled or {}))
         own = {
             "bind :443": f"bind 127.0.0.1:{self.port}",
             "bind :80": f"bind 127.0.0.1:{self.plain_port}",

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.certificates import Issued
 from tests.e2e.forward_auth.stage import NAVIGATION, Application, ask, log_in, upgrade
 from tests.gateways import Gateway
-from tests.proxies import Proxy
+from tests.proxies import HaproxyRecipe, Proxy
 from tests.servers import Redis, wait_until
 
 
@@ -61,3 +62,14 @@ def test_without_the_gateway_nothing_is_open(proxy: Proxy, application: Applicat
     assert application.heads == []
     no_gateway.start()
     wait_until(lambda: ask(proxy, "/public/page", *NAVIGATION).status == 200, "the proxy to find the gateway again")
+
+
+@pytest.mark.parametrize("fault", ['error("broken")', "nothing()", "({})[0].status"])
+def test_a_script_that_fails_lets_nobody_in(gateway: Gateway, application: Application, site_certificate: Issued, fault: str):
+    """HAProxy goes on with a request after an action in Lua that failed."""
+    with HaproxyRecipe(
+        gateway.port, application.port, site_certificate, spoiled={"local answer = ask(txn, url)": f"local answer = {fault}"}
+    ) as proxy:
+        assert ask(proxy, "/reports", *NAVIGATION).status == 503
+        assert ask(proxy, "/public/page", *NAVIGATION).status == 503
+    assert application.heads == []

@@ -79,6 +79,20 @@ async def test_a_websocket_spoofs_nobody(proxy: Proxy, application: Application)
     assert seen.all("x-user-email") == ["bob@example.com"]
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "websocket, h2c", "TLS/1.0", "anything"])
+async def test_only_websocket_is_upgraded(proxy: Proxy, application: Application, protocol: str):
+    """Behind a 101 for anything else a client could ask the application whatever it likes, unchecked."""
+    lines = (f"Upgrade: {protocol}", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+    for target, cookie in (("/public/page", None), ("/page", await log_in(proxy))):
+        try:
+            reply = ask(proxy, target, *NAVIGATION, *lines, cookie=cookie)
+        except (http.client.HTTPException, ConnectionError, ssl.SSLError):
+            continue
+        assert reply.status != 101
+        assert [value for head in application.heads for value in head.all("upgrade")] == []
+        assert [value for head in application.heads for value in head.all("http2-settings")] == []
+
+
 @pytest.mark.parametrize(
     "lines", [(line,) for line in RELAYED] + [RELAYED, ("X-Forwarded-Uri: /public/a", "X-Forwarded-Uri: /public/b")], ids=lambda lines: lines[0][:24]
 )
