@@ -1,4 +1,4 @@
-"""Several hosts behind one gateway that speaks TLS, one cookie domain and a host outside of it: DESIGN 1.4 and the cookies of 1.7, in a real process."""
+"""Several hosts behind one gateway that speaks TLS, one cookie domain and a host outside of it: where login is asked for, and with which cookies."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ def visit(gateway: Gateway, authority: Authority) -> Callable[[str], Browser]:
     return lambda base: Browser(base, ports={443: gateway.port}, trust=authority.context())
 
 
-async def submit(browser: Browser, page: Page, **more: str) -> Page:
-    return await browser.submit(page.form, email="ann@example.com", password=PASSWORD, **more)
+async def submit(browser: Browser, page: Page, *, remember: bool = False) -> Page:
+    """Log in with the form of `page`."""
+    if remember:
+        return await browser.submit(page.form, email="ann@example.com", password=PASSWORD, remember="1")
+    return await browser.submit(page.form, email="ann@example.com", password=PASSWORD)
 
 
 def session_line(page: Page) -> str:
@@ -90,7 +93,7 @@ async def test_a_host_outside_has_a_session_of_its_own(visit: Callable[[str], Br
     async with visit(OUTSIDE) as ann:
         page = await ann.get("/cart")
         assert page.headers["Location"] == "/_auth/login?next=/cart"
-        page = await submit(ann, await ann.follow(page), remember="1")
+        page = await submit(ann, await ann.follow(page), remember=True)
         attributes = session_line(page).split("; ")[1:]
         assert attributes == ["Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax", "Secure"]
         assert (await ann.follow(page)).status == 200
