@@ -71,7 +71,8 @@ async def test_connection_takes_no_identity_away(proxy: Proxy):
 
 
 async def test_a_websocket_spoofs_nobody(proxy: Proxy, application: Application):
-    connection, head = upgrade(proxy, "/ws/spoof", *spoofed(), f"Cookie: {await log_in(proxy, BOB)}")
+    named = f"Connection: {', '.join(IDENTITY)}"
+    connection, head = upgrade(proxy, "/ws/spoof", *spoofed(), named, f"Cookie: {await log_in(proxy, BOB)}")
     connection.close()
     assert head.startswith(b"HTTP/1.1 101"), head
     (seen,) = application.saw("/ws/spoof")
@@ -108,12 +109,14 @@ async def test_the_judged_address_is_the_one_that_is_forwarded(proxy: Proxy, app
         assert told.told.get("x-forwarded-proto", ["https"]) == ["https"]
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip", "Forwarded"])
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-Ip", "True-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Forwarded"])
 def test_an_address_is_the_one_that_a_client_comes_from(proxy: Proxy, application: Application, name: str):
     value = "for=10.1.2.3" if name == "Forwarded" else "10.1.2.3"
     for lines in ((f"{name}: {value}",), (f"{name}: {value}", f"{name}: {value}"), (f"{name}: {value}, {value}",)):
         assert ask(proxy, "/inside", *NAVIGATION, *lines).status in (400, 403)
     assert application.heads == []
+    told = ask(proxy, "/public/page", *NAVIGATION, f"{name}: {value}")
+    assert b"10.1.2.3" not in told.body, "the application might believe it"
 
 
 def reads_as_admin(target: str) -> bool:
