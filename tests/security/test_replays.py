@@ -1,4 +1,4 @@
-"""What others were broken by, replayed on the whole process where no story tells it already; advisories.yml beside it says which advisory is which."""
+"""What others were broken by, replayed on the whole process where no story tells it already (advisories.yml says which advisory is which)."""
 
 from __future__ import annotations
 
