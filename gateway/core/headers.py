@@ -213,7 +213,7 @@ def keep_private(headers: Iterable[Header]) -> list[Header]:
             continue
         kept.append(header)
     directives = [part for part in directives if part.partition(b"=")[0].strip().lower() not in _SHARED_DIRECTIVES]
-    if not any(part.partition(b"=")[0].strip().lower() in (b"private", b"no-store") for part in directives):
+    if not any(part.lower() in (b"private", b"no-store") for part in directives):  # `private="name"` speaks of that header only
         directives.append(b"private")
     kept.append((b"Cache-Control", b", ".join(directives)))
     return kept

@@ -79,6 +79,7 @@ def gateway(own_store: Redis, application: Application) -> Iterator[Gateway]:
             route("cached", "/cached", "login"),
             route("status", "/status", "login"),
             route("open", "/open", "public"),
+            route("maybe", "/maybe", "optional"),
             route("staff", "/staff", [{"allow": ["group:staff"]}, "deny"]),
             route("dead", "/dead", "public") | {"upstream": "http://127.0.0.1:1"},
             {"name": "elsewhere", "host": "localhost", "path": "/elsewhere", "access": "public"},
@@ -278,6 +279,44 @@ async def test_a_websocket_from_another_site_is_refused(gateway: Gateway) -> Non
             _, writer, head = await websocket(gateway, ann.cookies["gw"].value, Origin=origin)
             assert b" 403 " in head, origin
             writer.close()
+
+
+async def test_a_store_that_is_away_is_503_for_whoever_has_a_cookie_and_nothing_for_the_others(gateway: Gateway, own_store: Redis) -> None:
+    async with Browser(gateway.url) as ann:
+        await login(ann)
+        cookie = f"gw={ann.cookies['gw'].value}"
+        own_store.pause()
+        try:
+            for path in ("/app", "/maybe"):
+                for client in (BROWSER, SCRIPT, WEBSOCKET):
+                    status, headers, body = await ask(gateway, path, client, cookie=cookie)
+                    assert (status, headers["retry-after"], "set-cookie" in headers) == (503, "5", False), (path, client)
+                    assert client is BROWSER or json.loads(body)["error"] == "store_away"
+            for path, status in (("/open", 200), ("/maybe", 200), ("/app", 303)):
+                assert (await ask(gateway, path, BROWSER))[0] == status, path
+            assert (await ask(gateway, "/open", BROWSER, cookie=cookie))[0] == 200
+            assert (await ask(gateway, "/app", BROWSER, cookie="gw=x"))[0] == 303, "what does not open is nobody's"
+        finally:
+            own_store.resume()
+        wait_until(lambda: gateway.admin("/readyz?strict")[0] == 200, "Redis is back")
+        assert (await ask(gateway, "/app", BROWSER, cookie=cookie))[0] == 200
+
+
+async def test_the_latest_use_is_written_at_the_end_of_the_process(own_store: Redis, application: Application) -> None:
+    sections = {
+        "session": {"store": own_store.url, "key_prefix": "end:", "touch_every": "10m"},
+        "routes": [{"name": "app", "host": "localhost", "path": "/", "upstream": application.url, "access": "login"}],
+    }
+    with Gateway(sections) as gateway, redis.Redis.from_url(own_store.url) as store:
+        gateway.add_user("ann@example.com")
+        async with Browser(gateway.url) as ann:
+            await login(ann)
+            (key,) = store.scan_iter("end:s:*")
+            written = store.get(key)
+            assert (await ann.get("/app")).status == 200
+            assert store.get(key) == written, "not yet"
+        gateway.stop()
+        assert int.from_bytes(store.get(key)[1:9], "big") == int.from_bytes(written[1:9], "big") + 1
 
 
 async def test_whoever_was_disabled_while_the_store_was_away_is_never_served_again(gateway: Gateway, own_store: Redis) -> None:

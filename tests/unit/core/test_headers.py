@@ -285,7 +285,7 @@ def test_own_cookies_are_found_in_the_raw_header(cookie: list[bytes], found: tup
         ([b"no-store"], b"no-store"),
         ([b"public, no-store"], b"no-store"),
         ([b"private"], b"private"),
-        ([b'private="X-A", max-age=1'], b'private="X-A", max-age=1'),
+        ([b'private="X-A", max-age=1'], b'private="X-A", max-age=1, private'),
         ([b"max-age=1", b"public"], b"max-age=1, private"),
         ([b""], b"private"),
         ([b"no-cache"], b"no-cache, private"),
