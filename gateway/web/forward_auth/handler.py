@@ -38,7 +38,8 @@ class ForwardAuth:
         name = name.partition("?")[0]
         dialect = DIALECTS.get(name)
         little = read_little(request.method, request.raw_headers, snapshot)
-        if dialect is None:
+        if dialect is None or (slash and dialect[0] is not Surface.ENVOY):
+            # `/check/traefik/../../login` is `/login` to a proxy that keeps checks from outside by the path as it understands it.
             return self._problems.answer(Fail(404, Problem.NOT_FOUND), little, snapshot, exchange.request_id)
         surface, ask = dialect
         try:

@@ -1,4 +1,4 @@
-"""What a check says of cookies: Traefik and Envoy put its `Cookie` in the place of the browser's, so it must be that without the gateway's own."""
+"""Checks as a proxy asks them: which addresses are any, and what Traefik and Envoy are told to put in the place of the browser's cookies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ RELAYED = {"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https", "X-Forward
 def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
     server = {"public_url": "https://auth.example.com", "trusted_proxies": ["127.0.0.1"]}
     return start_gateway({"server": server, "routes": [{"name": "app", "host": "app.example.com", "path": "/", "access": "public"}]})
+
+
+def status(gateway: Gateway, target: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection.request(
+        "GET", target, headers=RELAYED | {"X-Original-URL": "https://app.example.com/", "X-Original-Method": "GET", "Host": "app.example.com"}
+    )
+    found = connection.getresponse().status
+    connection.close()
+    return found
 
 
 def check(gateway: Gateway, dialect: str, cookie: str | None) -> http.client.HTTPMessage:
@@ -46,3 +56,14 @@ def test_cookies_are_told_to_the_two_that_cannot_cut(gateway: Gateway):
 def test_envoy_removes_what_nothing_is_left_of(gateway: Gateway):
     assert "Cookie" in check(gateway, "envoy/", "__Host-gw=x")["X-Envoy-Auth-Headers-To-Remove"].split(",")
     assert "Cookie" not in check(gateway, "envoy/", "__Host-gw=x; a=1")["X-Envoy-Auth-Headers-To-Remove"].split(",")
+
+
+def test_an_address_below_a_check_is_no_check(gateway: Gateway):
+    """To a proxy it is the login page that anybody may ask for; it would reach the gateway as a check from a trusted peer."""
+    for dialect in ("nginx", "traefik", "caddy", "haproxy"):
+        assert status(gateway, f"/_auth/check/{dialect}") == 200
+        assert status(gateway, f"/_auth/check/{dialect}/../../login") == 404
+        assert status(gateway, f"/_auth/check/{dialect}/") == 404
+    assert status(gateway, "/_auth/check/envoy/page") == 200
+    assert status(gateway, "/_auth/check/envoy/../../login") == 400
+    assert status(gateway, "/_auth/check/envoy/x/../../../../login") == 400
