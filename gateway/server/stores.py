@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.config.model import Settings
 from gateway.crypto.passwords import Argon2Cost, Hasher
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
-from gateway.stores.redis.connect import Client, open_redis
+from gateway.stores.redis.connect import Client, open_redis, tracking_connections
 from gateway.stores.redis.sessions import RedisSessionStore
 from gateway.stores.redis.throttle import RedisThrottleStore
+from gateway.stores.redis.tracking import Tracking
 from gateway.stores.sessions import SessionStore
 from gateway.stores.sql.engine import Database, open_database
 from gateway.stores.throttle import ThrottleStore
@@ -38,6 +39,16 @@ def open_session_store(settings: Settings, clock: Callable[[], float]) -> Sessio
     password = settings.session.store_password
     client = open_redis(settings.session.store, password.get_secret_value() if password else None)
     return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
+
+
+def open_tracking(settings: Settings, changed: Callable[[Sequence[str] | None], None], monotonic: Callable[[], float]) -> Tracking | None:
+    """What hears of changed records, for `session.cache: tracked`; None where nobody tells of them."""
+    session = settings.session
+    if session.cache != "tracked" or session.store.startswith("memory:"):
+        return None
+    password = session.store_password
+    connect = tracking_connections(session.store, password.get_secret_value() if password else None)
+    return Tracking(connect, f"{session.key_prefix}s:", session.cache_lease, changed, monotonic)
 
 
 def make_hasher(settings: Settings) -> Hasher:

@@ -20,16 +20,17 @@ from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
 from gateway.server.reload import Fresh, Reloader
 from gateway.server.serving import Server
-from gateway.server.stores import SessionStores
+from gateway.server.stores import SessionStores, open_tracking
 from gateway.server.tls import Certificate
 from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.backlog import Backlog
+from gateway.services.copies import Copies
 from gateway.services.effects import Effects
 from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.login import Login
 from gateway.services.passwords import Passwords
-from gateway.services.records import Records
+from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.throttle import Throttle
@@ -68,6 +69,8 @@ def fixed_values(settings: Settings) -> dict[str, object]:
         "log": settings.log,
         "session.store": session.store,
         "session.store_password": session.store_password,
+        "session.cache": session.cache,
+        "session.cache_lease": session.cache_lease,
         "session.key_prefix": session.key_prefix,
         "users.database": users.database,
         "users.database_password": users.database_password,
@@ -106,7 +109,10 @@ def make_process(
         metrics.store_error(Kept.SESSIONS)
 
     session_store = counting_absence(stores.sessions, store_was_away)
-    records = Records(session_store, settings.session.key_prefix)
+    copies: Copies[Record] = Copies(f"{settings.session.key_prefix}s:")
+    tracking = open_tracking(settings, copies.changed, clocks.monotonic)
+    copies.source = tracking
+    records = Records(session_store, settings.session.key_prefix, copies if tracking is not None else None)
     renewal = Renewal(records, clocks.wall)
     sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
     effects = Effects(accounts, sessions, live, report)
@@ -142,7 +148,7 @@ def make_process(
         public,
         admin,
         readiness,
-        [effects.run, watch.run, renewal.run, login.run, reloader.watch],
+        [effects.run, watch.run, renewal.run, login.run, reloader.watch, *([tracking.run] if tracking is not None else [])],
         reloader.reload,
         proxy.close_tunnels,
         close,

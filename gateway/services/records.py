@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gateway.core.session import Session, decode, encode
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import open_record, revision_of, seal_record
+from gateway.services.copies import Copies
 from gateway.snapshot import Snapshot
 from gateway.stores.sessions import Conflict, Gone, SessionStore, Swapped
 
@@ -36,10 +37,12 @@ class _Known(NamedTuple):
 class Records:
     """Opens what is read and seals what is written. `member` is always the hex SHA-256 of a session's id."""
 
-    def __init__(self, store: SessionStore, key_prefix: str) -> None:
+    def __init__(self, store: SessionStore, key_prefix: str, copies: Copies[Record] | None = None) -> None:
         self._store = store
         self._prefix = key_prefix
         self._known: dict[bytes, _Known] = {}
+        self._copies = copies
+        self._ring: KeyRing | None = None
 
     def key(self, member: str) -> str:
         """The store's key of a record."""
@@ -66,10 +69,34 @@ class Records:
         self._known[record] = _Known(snapshot.keys, opened)
         return opened
 
+    def copy(self, snapshot: Snapshot, member: str) -> Record | None:
+        """The record as it was when this process last read it, if it has not changed since; None where nobody can say so."""
+        if self._copies is None:
+            return None
+        if snapshot.keys is not self._ring:  # what a key that is gone had opened does not exist any more
+            self._copies.changed(None)
+            self._ring = snapshot.keys
+        return self._copies.get(member)
+
     async def read(self, snapshot: Snapshot, member: str) -> Record | None:
         """The record as it is now."""
+        if self._copies is None:
+            return await self._read(snapshot, member)
+        mark = self._copies.begin(member)
+        record: Record | None = None
+        try:
+            record = await self._read(snapshot, member)
+        finally:
+            self._copies.finish(mark, record if snapshot.keys is self._ring else None)
+        return record
+
+    async def _read(self, snapshot: Snapshot, member: str) -> Record | None:
         record = await self._store.get(self.key(member))
         return None if record is None else self.opened(snapshot, member, record)
+
+    def _changed(self, member: str) -> None:
+        if self._copies is not None:
+            self._copies.drop(member)
 
     async def read_many(self, snapshot: Snapshot, members: Sequence[str]) -> list[Record | None]:
         """The records as they are now, in the order of `members`."""
@@ -87,11 +114,17 @@ class Records:
         """Write `session` over `record` unless somebody else was faster."""
         revision = int.from_bytes(record.revision, "big") + 1
         sealed = self._sealed(snapshot, record.member, revision, session)
-        return await self._store.swap(self.key(record.member), record.revision, sealed, session.ttl(snapshot.life, now))
+        try:
+            return await self._store.swap(self.key(record.member), record.revision, sealed, session.ttl(snapshot.life, now))
+        finally:
+            self._changed(record.member)
 
     async def delete(self, member: str, user_id: str | None) -> bool:
         """Delete the record whatever it holds, and its entry in the index; whether there was one."""
-        deleted = await self._store.delete(self.key(member))
+        try:
+            deleted = await self._store.delete(self.key(member))
+        finally:
+            self._changed(member)
         if user_id is not None:
             await self._store.index_remove(self.user_key(user_id), member)
         return deleted
@@ -99,6 +132,7 @@ class Records:
     async def delete_unchanged(self, record: Record) -> bytes | None:
         """Delete the record if it is still as it was read; otherwise return it as it is now."""
         key = self.key(record.member)
+        self._changed(record.member)
         if await self._store.delete_revision(key, record.revision):
             await self._store.index_remove(self.user_key(record.session.identity.user_id), record.member)
             return None

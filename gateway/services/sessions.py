@@ -106,6 +106,9 @@ class Sessions:
         if len(presented) != 1:
             return Nobody.ANONYMOUS
         [(member, secrets)] = presented.items()
+        copy = self._records.copy(snapshot, member)
+        if copy is not None and not self._behind() and self._goes_on(snapshot, facts, copy, secrets):
+            return self._unchanged(snapshot, facts, copy, secrets)
         try:
             record = await self._read(snapshot, member)
             for _ in range(ATTEMPTS):
@@ -227,6 +230,15 @@ class Sessions:
             return record
         await self._backlog.work_off()
         return await self._records.read(snapshot, member)
+
+    def _behind(self) -> bool:
+        """Whether changes of accounts wait that were made while the store was away."""
+        return self._backlog is not None and self._backlog.open
+
+    def _goes_on(self, snapshot: Snapshot, facts: Facts, copy: Record, secrets: tuple[bytes, ...]) -> bool:
+        """Whether a copy says nothing but that the session is alive and nothing is due. Anything else is concluded from a read."""
+        due = not facts.passive and life_of.rotation_due(copy.session, snapshot.life, self._clock())
+        return not due and self._standing(snapshot, copy, secrets) is Standing.PRESENT
 
     async def _judge(self, snapshot: Snapshot, facts: Facts, record: Record, secrets: tuple[bytes, ...]) -> Found | Nobody | Conflict:
         now = self._clock()

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -103,10 +105,20 @@ def open_redis(url: str, password: str | None = None, *, timeout: float = 0.5) -
         raise ValueError("the path of a Redis URL is the number of a database")
     if parts.scheme == "unix" and not parts.path:
         raise ValueError("a unix:// URL names the path of a socket")
+    return Client(_pool(url, password, timeout, protocol=2), place_of(url), timeout)
+
+
+def tracking_connections(url: str, password: str | None = None, *, timeout: float = 0.5) -> Callable[[], AbstractConnection]:
+    """Makes connections for client tracking, which needs RESP3. `url` as for `open_redis`, which has judged it."""
+    pool = _pool(url, password, timeout, protocol=3)
+    return pool.make_connection
+
+
+def _pool(url: str, password: str | None, timeout: float, protocol: int) -> ConnectionPool:
     pool = ConnectionPool.from_url(
         url,
         max_connections=MOST_CONNECTIONS,
-        protocol=2,
+        protocol=protocol,
         decode_responses=False,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
@@ -116,7 +128,7 @@ def open_redis(url: str, password: str | None = None, *, timeout: float = 0.5) -
     )
     if password is not None:
         pool.connection_kwargs["password"] = password
-    return Client(pool, place_of(url), timeout)
+    return pool
 
 
 def place_of(url: str) -> str:
