@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 from gateway import __version__
+from gateway.config.suggestions import nearest
 
 #: Subcommands: the module that holds each, and its line in `gateway --help` (so that help loads none of them).
 COMMANDS: Final = {
@@ -42,6 +43,16 @@ class Commands(click.Group):
         command = import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but near names come from the table: click itself would look among commands that are loaded."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            found = nearest(args[0], COMMANDS)
+            if found is None:
+                raise
+            raise click.UsageError(f"{error.format_message()} {found.capitalize()}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, without loading anything."""

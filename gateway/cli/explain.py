@@ -21,6 +21,7 @@ from gateway.config.load import Loaded, load
 from gateway.config.snapshot import make_snapshot
 from gateway.core.decide import Selected, select
 from gateway.core.facts import Facts, Surface
+from gateway.core.headers import is_token
 from gateway.core.identity import GROUP_NAME, Identity, State
 from gateway.core.urls import Malformed
 from gateway.crypto.tokens import new_user_id
@@ -55,6 +56,8 @@ def command(config: Path, url: str, method: str, email: str | None, groups: tupl
             click.echo(str(problem), err=True)
         raise SystemExit(2) from None
     snapshot = make_snapshot(loaded)
+    if not is_token(method):
+        raise click.UsageError(f"--method: {method!r} is not a method")
     facts = _facts(snapshot, url, method, ip)
     bad = next((group for group in groups if not GROUP_NAME.fullmatch(group)), None)
     if bad is not None:

@@ -35,6 +35,7 @@ class Explanation:
     """Everything, as texts."""
 
     request: str
+    path: str
     client: str
     who: str
     route: str | None
@@ -53,6 +54,8 @@ class Explanation:
     def as_text(self) -> str:
         """For people."""
         lines = [f"request   {self.request}", f"from      {self.client}", f"user      {self.who}"]
+        if not self.request.partition("?")[0].endswith(self.path):
+            lines.insert(1, f"read as   {self.path}")
         if self.route is not None:
             lines.append(f"route     {self.route}  ({self.place})" + (f" → {self.upstream}" if self.upstream else ", for forward-auth only"))
         lines += [f"  {'→' if step.decides else ' '} {step.place}  {step.rule}: {step.outcome}" for step in self.rules]
@@ -76,7 +79,8 @@ def explained(
         answer = _answer(admission.answer)
     assertion = route.identity.assertion if route is not None else None
     return Explanation(
-        request=f"{facts.method} {facts.scheme}://{facts.host}{'' if facts.port in (80, 443) else f':{facts.port}'}{facts.path}",
+        request=f"{facts.method} {facts.scheme}://{facts.host}{'' if facts.port in (80, 443) else f':{facts.port}'}{facts.target}",
+        path=facts.path,
         client=facts.client,
         who=_who(account, note),
         route=route.name if route is not None else None,

@@ -8,11 +8,19 @@ from pathlib import Path
 
 import click
 
+
+def _named(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path:
+    if value is None:
+        raise click.UsageError("which configuration? Name its file with --config FILE or in GATEWAY_CONFIG.")
+    return value
+
+
 config_option = click.option(
     "--config",
+    metavar="FILE",
     type=click.Path(path_type=Path),
     envvar="GATEWAY_CONFIG",
-    required=True,
+    callback=_named,
     help="The configuration: a file, or a folder of *.yml. GATEWAY_CONFIG names it too.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -43,5 +43,7 @@ def moment(seconds: float | None) -> str | None:
 def _cell(value: Value) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = ", ".join(value) if isinstance(value, list) else str(value)
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -89,7 +89,7 @@ def set_password(email: str, password_stdin: bool, config: Path) -> None:
     tell(run(work()).felt, "the password was set")
 
 
-@command.command("set-groups")
+@command.command("set-groups", short_help="Replace all groups of an account.")
 @click.argument("email")
 @click.argument("names", metavar="[GROUP]...", nargs=-1)
 @click.option("--group", "groups", multiple=True, help="The same as an argument, for those who are used to it from `add`.")
@@ -106,7 +106,7 @@ def set_groups(email: str, names: tuple[str, ...], groups: tuple[str, ...], conf
     tell(changed.felt, f"groups: {', '.join(changed.account.identity.groups) or 'none'}")
 
 
-@command.command("enable")
+@command.command("enable", short_help="Let an account log in and use everything.")
 @click.argument("email")
 @config_option
 def enable(email: str, config: Path) -> None:
@@ -122,7 +122,7 @@ def disable(email: str, config: Path) -> None:
     _set_state(email, State.DISABLED, config)
 
 
-@command.command("expire")
+@command.command("expire", short_help="Leave an account its own account page only.")
 @click.argument("email")
 @config_option
 def expire(email: str, config: Path) -> None:
@@ -130,7 +130,7 @@ def expire(email: str, config: Path) -> None:
     _set_state(email, State.EXPIRED, config)
 
 
-@command.command("delete")
+@command.command("delete", short_help="Delete an account and end its sessions.")
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option

@@ -48,7 +48,8 @@ def parse_listen(text: str) -> ListenAddress:
         return ListenAddress("", 0, path)
     host, colon, port = text.rpartition(":")
     if not colon or not _PORT.fullmatch(port) or int(port) > 65535:
-        raise ValueError('must be host:port, "[v6]:port" or unix:/path')
+        meant = f"127.0.0.1:{text}" if _PORT.fullmatch(text) else f"{text}:8080" if text and not colon and "/" not in text else None
+        raise ValueError('must be host:port, "[v6]:port" or unix:/path' + (f": write {meant}" if meant else ""))
     if host.startswith("[") and host.endswith("]"):
         try:
             return ListenAddress(str(ip_address(host[1:-1])), int(port))
@@ -99,6 +100,10 @@ def parse_upstream(text: str) -> UpstreamAddress:
         return UpstreamAddress("http", "localhost", 80, path)
     if "://" not in text:
         raise ValueError(f"needs a scheme: write http://{text}" if text else "must be http://host:port, https://host:port or unix:/path")
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in DEFAULT_PORTS:
+        meant = {"ws": "http", "h2c": "http", "wss": "https"}.get(scheme.lower())
+        raise ValueError("must begin with https://, http:// or unix:/" + (f": write {meant}://{rest}" if meant else ""))
     scheme, host, port = _http_url(text)
     if text.partition("://")[2].partition("/")[2] or "?" in text or "#" in text:
         raise ValueError("must have no path: use strip_prefix and add_prefix of the route")

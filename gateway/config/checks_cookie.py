@@ -42,13 +42,16 @@ def _check_origin(settings: Settings, public: Origin, report: Report) -> None:
         )
 
 
-def _wider(domain: str, host: str) -> str | None:
+def _wider(domain: str, host: str) -> str:
     common: list[str] = []
     for left, right in zip(reversed(domain.split(".")), reversed(host.split(".")), strict=False):
         if left != right:
             break
         common.insert(0, left)
-    return f"write {'.'.join(common)}" if len(common) > 1 else None
+    if len(common) > 1:
+        return f"write {'.'.join(common)}"
+    parent = host.partition(".")[2]
+    return f"write {parent}, or remove it" if "." in parent and not parent.replace(".", "").isdigit() else "remove it"
 
 
 def _check_name(settings: Settings, report: Report, *, secure: bool) -> None:

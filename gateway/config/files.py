@@ -17,6 +17,7 @@ from gateway.config.tree import BROKEN, Node
 
 _MOST_SECRET: Final = 64 << 10
 _SQLITE: Final = "sqlite:///"
+_REMEDY: Final = "make one with `gateway keys generate > FILE`, readable by the gateway's user only"
 
 
 def settle(tree: Node, model: type[Section], folder: Path, problems: list[Problem]) -> list[Path]:
@@ -85,7 +86,7 @@ class _Settler:
             return
         text, message = self._content(node)
         if message is not None:
-            self._problems.append(Problem(node.mark, key, message))
+            self._problems.append(Problem(node.mark, key, message, _REMEDY if loc[0] == "keys" else None))
         items[name] = Node(BROKEN if text is None else text, node.mark, foreign=True, key_mark=node.key_mark)
 
     def _content(self, node: Node) -> tuple[str | None, str | None]:

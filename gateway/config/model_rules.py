@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from gateway.config.section import Section, setting
+from gateway.config.suggestions import nearest_word
 from gateway.config.words import Method, Network, PathGlob, Text, one_or_more, read_subject
 
 _WORDS = ("public", "optional", "login")
@@ -20,7 +21,9 @@ def _allow(value: object) -> object:
     """A word becomes a list of itself."""
     if isinstance(value, str):
         if value not in _WORDS:
-            raise ValueError("must be public, optional or login, or a list such as [group:admins, user:ann@example.com]")
+            near = nearest_word(value, _WORDS)
+            message = "must be public, optional or login, or a list such as [group:admins, user:ann@example.com]"
+            raise ValueError(f"{message}: write {near}" if near else message)
         return [value]
     if value is None or value == []:
         raise ValueError("is empty, so nobody is allowed: write deny: true if that is meant")
@@ -44,7 +47,9 @@ def _rule(value: object) -> object:
         return {"deny": True}
     if isinstance(value, str):
         if value not in _WORDS:
-            raise ValueError("must be public, optional, login or deny, or a map with `allow:` or `deny: true`")
+            near = nearest_word(value, (*_WORDS, "deny"))
+            message = "must be public, optional, login or deny, or a map with `allow:` or `deny: true`"
+            raise ValueError(f"{message}: write {near}" if near else message)
         return {"allow": value}
     return value
 

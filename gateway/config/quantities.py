@@ -80,7 +80,7 @@ def parse_rate(value: object) -> RateValue:
         return value
     count, slash, window = value.partition("/") if isinstance(value, str) else ("", "", "")
     if not slash or not count.strip().isascii() or not count.strip().isdigit() or not 0 < int(count) < 10**9:
-        raise ValueError("must be a rate such as 20/1m")
+        raise ValueError("must be a rate such as 20/1m" + (f": write {value}/1m" if re.fullmatch(r"[1-9][0-9]{0,8}", str(value)) else ""))
     window = window.strip()
     seconds = parse_duration(window if window[:1].isdigit() else f"1{window}")
     if not seconds:

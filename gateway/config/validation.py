@@ -133,6 +133,9 @@ def _places(model: type[Section], loc: Loc) -> list[str]:
 def _mistake(node: Node, detail: ErrorDetails) -> tuple[str, str | None]:
     kind, context = detail["type"], detail.get("ctx", {})
     message, suggestion = _words(kind, context, detail["msg"], node.value)
+    if kind == "literal_error" and node.loc[-3:-1] == ("identity", "headers") and node.loc[-1] in ("user", "id", "email", "name", "groups"):
+        # Written the other way round: many gateways name the claim first.
+        suggestion = f"the header comes first: {node.value}: {str(node.loc[-1]).replace('user', 'id')}"
     if node.value is None and "is empty" not in message:
         return "is empty", "remove it or give it a value"
     if isinstance(node.value, list | dict):

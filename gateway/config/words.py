@@ -138,6 +138,13 @@ def read_host(text: str) -> str:
     return text
 
 
+def _key_id(text: str) -> str:
+    if not _KEY_ID.fullmatch(text):
+        near = re.sub(r"[^a-z0-9-]+", "-", text.lower())[:16].strip("-")
+        raise ValueError("must be 1–16 of a-z 0-9 -" + (f": write {near}" if near else ""))
+    return text
+
+
 def _cookie_name(text: str) -> str:
     if not _COOKIE_NAME.fullmatch(text):
         raise ValueError("must be 1–40 of A-Z a-z 0-9 _ -")
@@ -178,7 +185,7 @@ CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
 CookieName = Annotated[str, AfterValidator(_cookie_name)]
 Link = Annotated[str, AfterValidator(_link)]
 Prefix = Annotated[str, _fits(_PREFIX, "must begin with a slash and end without one, such as /_auth")]
-KeyId = Annotated[str, _fits(_KEY_ID, "must be 1–16 of a-z 0-9 -")]
+KeyId = Annotated[str, AfterValidator(_key_id)]
 Colour = Annotated[str, _fits(_COLOUR, 'must be a colour such as "#0969da"')]
 RouteName = Annotated[str, _fits(_LABEL, "must be 1–63 of a-z 0-9 . _ -, beginning with a letter or digit")]
 

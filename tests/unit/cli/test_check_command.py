@@ -84,4 +84,14 @@ def test_help_lists_every_command() -> None:
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
-    assert gateway("chekc").exit_code == 2
+    done = gateway("chekc")
+    assert done.exit_code == 2
+    assert "Did you mean `check`?" in done.stderr
+    assert "Did you mean" not in gateway("zzz").stderr
+
+
+@pytest.mark.parametrize("line", [["users", "list"], ["serve"], ["db", "check"]])
+def test_without_a_configuration_both_ways_to_name_it_are_told(line: list[str]) -> None:
+    done = gateway(*line)
+    assert done.exit_code == 2
+    assert "--config FILE or in GATEWAY_CONFIG" in done.stderr

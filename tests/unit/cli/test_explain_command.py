@@ -84,6 +84,14 @@ def test_requests_that_no_rule_decides(config: Path, url: str, decision: str, an
     assert (found["decision"], found["answer"], found["rules"]) == (decision, answer, [])
 
 
+def test_the_address_is_shown_as_it_was_asked_for_and_as_it_is_read(config: Path) -> None:
+    url = "https://wiki.example.com/help/a%20b?c=%2F"
+    done = gateway("explain", "--config", config, "--url", url)
+    assert f"request   GET {url}\nread as   /help/a b\n" in done.stdout
+    assert _explain(config, "https://wiki.example.com/public/../x")["request"] == "GET https://wiki.example.com/public/../x"
+    assert "read as" not in gateway("explain", "--config", config, "--url", "https://wiki.example.com/help?x").stdout
+
+
 def test_the_headers_that_the_upstream_would_get(config: Path) -> None:
     found = dict(_explain(config, "https://wiki.example.com/help", "--user", "bob@example.com", "--group", "staff")["headers"])
     assert found["X-User-Email"] == "bob@example.com"
@@ -116,6 +124,7 @@ def test_a_user_of_the_database_is_judged_as_it_is(config: Path) -> None:
         (["--url", "wiki.example.com"], 2),
         (["--url", "ftp://wiki.example.com/"], 2),
         (["--url", "https://wiki.example.com/", "--ip", "here"], 2),
+        (["--url", "https://wiki.example.com/", "--method", "G T"], 2),
         (["--url", "https://wiki.example.com/", "--group", "a,b", "--user", "x@y.z"], 2),
         (["--url", "https://[::1/"], 1),
         (["--url", "https:///x"], 1),
