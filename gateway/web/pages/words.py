@@ -126,7 +126,7 @@ PROBLEMS: Final[dict[Problem, Words]] = {
     Problem.BAD_GATEWAY: Words(
         "The application is not answering",
         "The application behind this page could not be reached, or its answer could not be used.",
-        "You are still logged in. If you sent a form, check whether it was saved before you send it again.",
+        "You are still logged in if you were before. If you sent a form, check whether it was saved before you send it again.",
         "Try again in a moment.",
     ),
     Problem.STORE_AWAY: Words(
@@ -138,13 +138,13 @@ PROBLEMS: Final[dict[Problem, Words]] = {
     Problem.UNAVAILABLE: Words(
         "Not available right now",
         "This service is busy or about to restart.",
-        "You are still logged in. If you sent a form, it was not saved.",
+        "You are still logged in if you were before. If you sent a form, it was not saved.",
         "Try again in a few seconds.",
     ),
     Problem.UPSTREAM_TIMEOUT: Words(
         "The application takes too long",
         "The application behind this page did not answer in time.",
-        "You are still logged in. If you sent a form, it may have been saved: check before you send it again.",
+        "You are still logged in if you were before. If you sent a form, it may have been saved: check before you send it again.",
         "Try again in a moment.",
     ),
 }
