@@ -127,7 +127,7 @@ class Front:
     ) -> web.StreamResponse:
         if isinstance(admission.answer, Pass):
             return await self._proxy.handle(request, admission, snapshot, exchange)
-        if isinstance(admission.decision, NoRoute) and admission.route is None and facts.path == "/" and facts.host == snapshot.places.public.host:
+        if isinstance(admission.decision, NoRoute) and admission.route is None and _asks_for_the_front_door(facts, snapshot):
             return self._said(Redirect(f"{snapshot.places.prefix}/account"), facts, snapshot, exchange)
         response = self._said(admission.answer, facts, snapshot, exchange)
         if admission.set_cookie is not None:
@@ -143,3 +143,8 @@ class Front:
                 return self._problems.answer(fail, facts, snapshot, exchange.request_id)
             case Pass():
                 raise AssertionError("a request that passes is the proxy's")
+
+
+def _asks_for_the_front_door(facts: Facts, snapshot: Snapshot) -> bool:
+    """Where no route takes `/` of public_url's host, it leads to the account page; a handshake is never redirected."""
+    return facts.path == "/" and facts.host == snapshot.places.public.host and not facts.upgrade
