@@ -66,6 +66,8 @@ class Reloader:
     async def reload(self) -> bool:
         """Read everything again; whether it was taken."""
         async with self._turn:
+            # What stands in the files now is about to be read: without this, a signal after a change would make `watch` read it once more.
+            await asyncio.to_thread(self._watched.changed)
             try:
                 fresh = await asyncio.to_thread(self._read)
                 for certificate in self._certificates:
@@ -90,7 +92,8 @@ class Reloader:
         self._metrics.expect_routes(route.name for route in fresh.snapshot.routes.routes)
         self._metrics.reload(Reload.LOADED)
         self._audit.record(Event.CONFIG_RELOAD)
-        log.info("the new configuration is in use (%d routes)", len(fresh.snapshot.routes.routes))
+        count = len(fresh.snapshot.routes.routes)
+        log.info("the new configuration is in use (%d route%s)", count, "" if count == 1 else "s")
         waiting = sorted(key for key, value in fresh.fixed.items() if value != self._fixed.get(key))
         if waiting:
             log.warning("these changes wait for a restart: %s", ", ".join(waiting))

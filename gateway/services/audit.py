@@ -63,7 +63,7 @@ class Audit:
         if self._heard is not None:
             self._heard(event)
         fields: dict[str, str | int | None] = {
-            "time": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "audit": event.value,
             "outcome": outcome,
             "user": user,
