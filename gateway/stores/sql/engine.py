@@ -47,6 +47,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, within: float = WITHIN, file: Path | None = None) -> None:
         self.file = file
+        self._place = _place(engine.url) if file is None else str(file)
         self._readers = engine
         self._writers = engine.execution_options(gateway_begin="BEGIN IMMEDIATE")
         # SQLite has one writer at a time, and whoever finds it busy polls: here they queue in order, and hold no connection that readers need.
@@ -92,13 +93,13 @@ class Database:
             raise
         if not visit.done():
             self._abandon(visit)
-            raise StoreAway("the database did not answer in time")
+            raise StoreAway(f"the database {self._place} did not answer in time")
         try:
             return visit.result()
         except IntegrityError:
             raise
         except _FAILURES as error:
-            raise StoreAway(f"the database is away ({_cause(error)})") from None
+            raise StoreAway(f"the database {self._place} is away ({_cause(error)})") from None
 
     def _abandon(self, visit: asyncio.Task[Any]) -> None:
         # SQLite's waits are short (_BUSY) and happen in threads that nothing can stop. Cancelling twice would leave a connection half closed.
@@ -179,6 +180,12 @@ def _open_postgres(url: URL, password: str | None, within: float) -> AsyncEngine
     if password is not None:
         url = url.set(password=password)
     return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=within, pool_recycle=1800, connect_args=connect)
+
+
+def _place(url: URL) -> str:
+    """Where a server is and which database is meant, without user and password."""
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host if isinstance(host, str) else host[0]}{f':{url.port}' if url.port else ''}/{url.database or ''}"
 
 
 def _cause(error: BaseException) -> str:
