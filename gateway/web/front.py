@@ -71,8 +71,11 @@ class Front:
         try:
             response = await self._answer(request, snapshot, exchange)
             exchange.status = response.status
-            if isinstance(response, web.Response) and request.method != "HEAD":
-                exchange.sent = response.content_length or 0
+            if isinstance(response, web.Response):
+                if request.method != "HEAD":
+                    exchange.sent = response.content_length or 0
+                if not request.content.at_eof() and "Expect" in request.headers:
+                    response.force_close()  # whoever asked first whether to send will not send: RFC 9110 section 10.1.1 wants that to be said
             return response
         except asyncio.CancelledError:
             exchange.status = exchange.status or 499  # the client left, nginx's number for it

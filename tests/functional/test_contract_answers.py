@@ -166,6 +166,18 @@ async def test_an_anonymous_request_creates_nothing_and_gets_no_cookie(gateway: 
         assert sorted(store.keys()) == before
 
 
+@pytest.mark.parametrize(("path", "status"), [("/app/save", 401), ("/staff", 401), ("/none", 404), ("/open/%zz", 400), ("/_auth/login", 415)])
+async def test_whoever_asks_before_sending_hears_that_it_is_in_vain(gateway: Gateway, application: Application, path: str, status: int) -> None:
+    before = len(application.heads)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n".encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 %d " % status), "no 100 before it"
+    assert b"\r\nConnection: close\r\n" in head
+    assert len(application.heads) == before
+    writer.close()
+
+
 async def test_every_key_ends_by_itself_and_tells_nothing(gateway: Gateway, own_store: Redis, nobody: Browser) -> None:
     await login(nobody)
     who = (await nobody.get("/_auth/session")).json()["user"]["id"]
