@@ -6,9 +6,11 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 from bench.load import Figures, middle, run
-from bench.targets import SIZES, Cores, Target, serving
+from bench.store import commands_of
+from bench.targets import Cores, Target, serving
 
 _NEEDED = {"wrk": "wrk", "nginx": "nginx", "redis-server": "redis-server", "taskset": "util-linux"}
 
@@ -35,38 +37,46 @@ def main() -> int:
         print("bench: one core for everything; the figures mean little", file=sys.stderr)
     taken: dict[tuple[str, str], list[Figures]] = {}
     with serving(cores) as targets:
-        rounds = [(target, size) for target in targets for size in SIZES]
-        for target, size in rounds:
-            _ask(target, size, 1, wanted.connections, cores)  # warm: connections, caches, the interpreter
+        for target in targets:
+            _ask(target, 1, wanted.connections, cores)  # warm: connections, caches, the interpreter
         for turn in range(wanted.repeats):
-            for number, (target, size) in enumerate(rounds, 1):
+            for number, target in enumerate(targets, 1):
                 if sys.stderr.isatty():
-                    print(f"\r{turn + 1}/{wanted.repeats}  {number}/{len(rounds)}  {target.name}, {size}          ", end="", file=sys.stderr)
-                taken.setdefault((target.name, size), []).append(_ask(target, size, wanted.seconds, wanted.connections, cores))
+                    print(f"\r{turn + 1}/{wanted.repeats}  {number}/{len(targets)}  {target.name}, {target.case}          ", end="", file=sys.stderr)
+                taken.setdefault((target.case, target.name), []).append(_ask(target, wanted.seconds, wanted.connections, cores))
     if sys.stderr.isatty():
         print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
     medians = {key: middle(figures) for key, figures in taken.items()}
-    print(_as_json(medians) if wanted.json else _as_table(medians, [target.name for target in targets]))
+    print(_as_json(medians) if wanted.json else _as_table(medians))
     return 0
 
 
-def _ask(target: Target, size: str, seconds: int, connections: int, cores: Cores) -> Figures:
-    return run(target.url + SIZES[size][0], target.headers, seconds=seconds, connections=connections, cores=cores.others)
+def _ask(target: Target, seconds: int, connections: int, cores: Cores) -> Figures:
+    before = commands_of(target.redis) if target.redis else 0
+    figures, requests = run(target.url, target.headers, seconds=seconds, connections=connections, cores=cores.others)
+    return replace(figures, commands=(commands_of(target.redis) - before - 1) / requests) if target.redis else figures
 
 
 def _as_json(medians: dict[tuple[str, str], Figures]) -> str:
-    return json.dumps([{"target": name, "size": size, "requests_per_second": one.rate, "p99_ms": one.p99} for (name, size), one in medians.items()])
+    return json.dumps(
+        [
+            {"case": case, "target": name, "requests_per_second": one.rate, "p99_ms": one.p99, "store_commands_per_request": one.commands}
+            for (case, name), one in medians.items()
+        ]
+    )
 
 
-def _as_table(medians: dict[tuple[str, str], Figures], names: list[str]) -> str:
-    """One line a target and size; `of nginx` and `of Go` are ratios of requests a second, 1.00 is as fast."""
-    others = [name for name in names if name != "auth-gateway"]
-    lines = [f"{'':18}{'body':>8}{'requests/s':>12}{'p99 ms':>10}" + "".join(f"{'of ' + name.split()[0]:>12}" for name in others)]
-    for size in SIZES:
-        for name in names:
-            one = medians[name, size]
-            ratios = "".join(f"{one.rate / medians[other, size].rate:>12.2f}" for other in others)
-            lines.append(f"{name:18}{size:>8}{one.rate:>12.0f}{one.p99:>10.2f}{ratios}")
+def _as_table(medians: dict[tuple[str, str], Figures]) -> str:
+    """One line a case and target; `of …` are ratios of requests a second, 1.00 is as fast. `store` is commands to the store for one request."""
+    columns = ["nginx", "Go"]
+    lines = [f"{'':18}{'case':>10}{'requests/s':>12}{'p99 ms':>10}" + "".join(f"{'of ' + one:>10}" for one in columns) + f"{'store':>8}"]
+    for case in dict.fromkeys(case for case, _ in medians):
+        inside = {name: one for (where, name), one in medians.items() if where == case}
+        firsts = [next((one for name, one in inside.items() if name.startswith(column)), None) for column in columns]
+        for name, one in inside.items():
+            ratios = "".join(f"{one.rate / other.rate:>10.2f}" if other else f"{'':10}" for other in firsts)
+            store = "" if one.commands is None else f"{one.commands:>8.2f}"
+            lines.append(f"{name:18}{case:>10}{one.rate:>12.0f}{one.p99:>10.2f}{ratios}{store}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,7 @@
-"""What is measured: the gateway with a session in Redis, nginx's proxy_pass, a bare Go proxy; all before one nginx that serves two files."""
+"""What is measured: the gateway with a session in Redis, nginx's proxy_pass, a bare Go proxy; all before one nginx that serves two files.
+
+A check is asked directly, and through nginx's auth_request; there a Go handler that looks at nothing is the measure.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from tests.browser import Browser
 from tests.gateways import PASSWORD, Gateway
 from tests.servers import Nginx, Process, Redis, free_port, listens
 
-SIZES = {"100 B": ("/small", 100), "1 MiB": ("/large", 1024 * 1024)}
+_SIZES = {"100 B": ("/small", 100), "1 MiB": ("/large", 1024 * 1024)}
+CHECK, CHECK_BY_NGINX = "check", "by nginx"
 
 _UPSTREAM = """
 sendfile on; keepalive_requests 100000000; default_type application/octet-stream;
@@ -31,17 +35,33 @@ server {
     location / { proxy_pass http://files; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0; }
 }
 """
+_CHECKED = """
+keepalive_requests 100000000;
+upstream files { server %(files)s; keepalive 256; keepalive_requests 100000000; }
+upstream checker { server %(checker)s; keepalive 256; keepalive_requests 100000000; }
+server {
+    listen 127.0.0.1:{port} backlog=1024;
+    location / { auth_request /check; proxy_pass http://files; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location = /check {
+        internal; proxy_pass http://checker%(path)s; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass_request_body off;
+        proxy_set_header Content-Length ""; proxy_set_header X-Original-URL http://$http_host$request_uri;
+        proxy_set_header X-Original-Method $request_method; proxy_set_header X-Forwarded-For $remote_addr;
+    }
+}
+"""
 _EMAIL = "bench@example.com"
 _GO_SOURCE = Path(__file__).with_name("goproxy") / "main.go"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something to ask: its address and the headers that every request brings."""
+    """Something to ask: in which case, its address, and the headers that every request brings. `redis` where its store's commands are counted."""
 
+    case: str
     name: str
     url: str
     headers: tuple[str, ...] = ()
+    redis: Redis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +104,40 @@ def serving(cores: Cores) -> Iterator[list[Target]]:
     """Start everything; stop it at the end."""
     upstream, redis = Nginx(_UPSTREAM), Redis()
     upstream.cores = redis.cores = cores.others
-    for path, size in SIZES.values():
+    for path, size in _SIZES.values():
         (upstream.folder / path[1:]).write_bytes(b"x" * size)
     with ExitStack() as running:
         running.enter_context(upstream)
         running.enter_context(redis)
         nginx = Nginx(_PROXY % f"127.0.0.1:{upstream.port}")
         gateway = Gateway(_configuration(redis, upstream))
-        proxies: list[Process] = [nginx, gateway]
-        found = [Target("nginx proxy_pass", nginx.url)]
+        checked = Nginx(_CHECKED % {"files": f"127.0.0.1:{upstream.port}", "checker": f"127.0.0.1:{gateway.port}", "path": "/_auth/check/nginx"})
+        proxies: list[Process] = [nginx, gateway, checked]
+        found = [Target(case, "nginx proxy_pass", nginx.url + path) for case, (path, _) in _SIZES.items()]
         program = _go_program()
         if program is not None:
             go = GoProxy(program, upstream.url)
-            proxies.append(go)
-            found.append(Target("Go ReverseProxy", f"http://127.0.0.1:{go.port}"))
+            waved = Nginx(_CHECKED % {"files": f"127.0.0.1:{upstream.port}", "checker": f"127.0.0.1:{go.port}", "path": "/check/"})
+            proxies += [go, waved]
+            found += [Target(case, "Go ReverseProxy", f"http://127.0.0.1:{go.port}{path}") for case, (path, _) in _SIZES.items()]
+            found += [Target(CHECK, "Go handler", f"http://127.0.0.1:{go.port}/check/"), Target(CHECK_BY_NGINX, "Go handler", waved.url + "/small")]
         for proxy in proxies:
             proxy.cores = cores.measured
             running.enter_context(proxy)
         gateway.add_user(_EMAIL)
-        headers = (f"Host: localhost:{gateway.port}", f"Cookie: {asyncio.run(_log_in(gateway))}")
-        found.append(Target("auth-gateway", f"http://127.0.0.1:{gateway.port}", headers))
+        url, host = f"http://127.0.0.1:{gateway.port}", f"Host: localhost:{gateway.port}"
+        cookie = f"Cookie: {asyncio.run(_log_in(gateway))}"
+        asked = ("X-Forwarded-Method: GET", "X-Forwarded-Proto: http", f"X-Forwarded-Host: localhost:{gateway.port}", "X-Forwarded-Uri: /small")
+        found += [Target(case, "auth-gateway", url + path, (host, cookie), redis) for case, (path, _) in _SIZES.items()]
+        found.append(Target(CHECK, "auth-gateway", f"{url}/_auth/check/traefik", (*asked, cookie), redis))
+        found.append(Target(CHECK_BY_NGINX, "auth-gateway", checked.url + "/small", (host, cookie), redis))
         yield found
 
 
 def _configuration(redis: Redis, upstream: Nginx) -> dict[str, Any]:
     route = {"name": "files", "host": "localhost", "path": "/", "upstream": upstream.url, "access": "login"}
-    return {"session": {"store": redis.url}, "log": {"format": "text", "level": "info"}, "routes": [route]}
+    trusted = {"trusted_proxies": ["127.0.0.1/32"]}
+    return {"server": trusted, "session": {"store": redis.url}, "log": {"format": "text", "level": "info"}, "routes": [route]}
 
 
 async def _log_in(gateway: Gateway) -> str:
@@ -117,7 +145,7 @@ async def _log_in(gateway: Gateway) -> str:
     async with Browser(gateway.url) as browser:
         page = await browser.get("/small", follow=True)
         page = await browser.submit(page.form, email=_EMAIL, password=PASSWORD, follow=True)
-        for path, size in SIZES.values():
+        for path, size in _SIZES.values():
             page = await browser.get(path)
             if (page.status, len(page.body)) != (200, size):
                 raise RuntimeError(f"{path} through the gateway: {page.status} with {len(page.body)} bytes\n{gateway.log()[-2000:]}")

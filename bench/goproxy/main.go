@@ -1,5 +1,6 @@
-// A bare reverse proxy out of Go's standard library: what the gateway's speed is held against.
-// Usage: goproxy LISTEN UPSTREAM, for example: goproxy 127.0.0.1:9000 http://127.0.0.1:8000
+// A bare reverse proxy out of Go's standard library, and a handler that answers every check with 200 and looks at nothing:
+// what the gateway's speed is held against.
+// Usage: goproxy LISTEN UPSTREAM, for example: goproxy 127.0.0.1:9000 http://127.0.0.1:8000; everything below /check/ is the handler's.
 package main
 
 import (
@@ -19,5 +20,7 @@ func main() {
 		Rewrite:   func(request *httputil.ProxyRequest) { request.SetURL(target) },
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 	}
-	log.Fatal(http.ListenAndServe(os.Args[1], proxy))
+	http.Handle("/", proxy)
+	http.HandleFunc("/check/", func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusOK) })
+	log.Fatal(http.ListenAndServe(os.Args[1], nil))
 }
