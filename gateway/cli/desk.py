@@ -86,7 +86,8 @@ def run(work: Awaitable[T]) -> T:
     except NotValid as error:
         fail(REFUSED, str(error))
     except OSError as error:
-        fail(AWAY, error.strerror or type(error).__name__)
+        what = error.strerror or type(error).__name__
+        fail(AWAY, f"{error.filename}: {what}" if error.filename else what)
 
 
 def opened(make: Callable[[], T]) -> T:

@@ -71,7 +71,7 @@ def revoke(email: str | None, session_id: str | None, everybody: bool, config: P
             if session_id is not None:
                 return Felt.NOW, await _end_one(desk.sessions or _another_process(desk), desk.snapshot, session_id.lower())
             count, felt = await desk.accounts.end_all_sessions()
-            return felt, f"all sessions of {count} accounts end"
+            return felt, f"all sessions of {count} account{'' if count == 1 else 's'} end"
 
     tell(*run(work()))
 

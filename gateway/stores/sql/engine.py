@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+import aiosqlite
 import asyncpg
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, AsyncAdaptedQueuePool, event, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -39,6 +40,19 @@ _BUSY: Final = 1200
 #: How long closing waits for visits that were abandoned (seconds); a driver gives a dead connection up within two.
 _ENDING: Final = 3.0
 _FAILURES: Final = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+#: What kinds of failure mean, where their names say too little. SQLite's by the code of the error, others by their class.
+_MEANINGS: Final = {
+    "SQLITE_NOTADB": "the file is not a database",
+    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_BUSY": "something else holds it",
+    "SQLITE_READONLY": "the file cannot be written",
+    "SQLITE_FULL": "the disk is full",
+    "ConnectionRefusedError": "nothing listens there",
+    "gaierror": "its host is not known",
+    "InvalidPasswordError": "the password is refused",
+    "InvalidAuthorizationSpecificationError": "the user is refused",
+    "InvalidCatalogNameError": "there is no such database",
+}
 _POSTGRES_OPTIONS: Final = frozenset({"host", "port", "sslmode", "sslrootcert", "prepared_statement_cache_size"})
 
 
@@ -143,8 +157,18 @@ def create_file(database: Database) -> None:
 
 def _open_sqlite(path: str) -> AsyncEngine:
     # mode=rw: a connection never creates the file, so a database that vanished is away and not suddenly empty.
-    file = URL.create("sqlite+aiosqlite", database="file:" + quote(path), query={"mode": "rw", "uri": "true"})
-    engine = create_async_engine(file, hide_parameters=True, pool_timeout=WITHIN, connect_args={"timeout": _BUSY / 1000})
+    file = f"file:{quote(path)}?mode=rw"
+
+    async def connect(*_: object, **__: object) -> aiosqlite.Connection:
+        # The file is opened before aiosqlite has a thread: when opening fails there, the thread reports to a loop that may have ended by then, and
+        # prints a traceback.
+        opened = await asyncio.to_thread(sqlite3.connect, file, timeout=_BUSY / 1000, uri=True, check_same_thread=False)
+        connection = aiosqlite.Connection(lambda: opened, 64)
+        connection._thread.daemon = True  # as SQLAlchemy does where it connects itself: a forgotten thread must not keep the process
+        return await connection
+
+    url = URL.create("sqlite+aiosqlite", database=path)
+    engine = create_async_engine(url, hide_parameters=True, pool_timeout=WITHIN, async_creator=connect, poolclass=AsyncAdaptedQueuePool)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -153,10 +177,14 @@ def _open_sqlite(path: str) -> AsyncEngine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin lazily and deferred; `_begin_sqlite` begins instead
     cursor = connection.cursor()
-    # WAL lets readers read while one writes. `synchronous` stays FULL: a revocation that was answered must survive a power cut.
-    for pragma in (f"busy_timeout={_BUSY}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        # WAL lets readers read while one writes. `synchronous` stays FULL: a revocation that was answered must survive a power cut.
+        for pragma in (f"busy_timeout={_BUSY}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except BaseException:
+        connection.close()  # the pool forgets a connection that could not be prepared, and its thread with it
+        raise
 
 
 def _begin_sqlite(connection: Any) -> None:
@@ -189,6 +217,8 @@ def _place(url: URL) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost error's kind: `ConnectionRefusedError` says more than the wrapper, and holds no value."""
+    """The innermost error's kind: it says more than the wrapper's, and holds no value."""
     original = getattr(error, "orig", None) or error
-    return type(original.__cause__ or original).__name__
+    innermost = original.__cause__ or original
+    name = getattr(innermost, "sqlite_errorname", None) or type(innermost).__name__
+    return _MEANINGS.get(name, name)
