@@ -37,22 +37,25 @@ class ForwardAuth:
         name, slash, rest = below.partition("/")
         name = name.partition("?")[0]
         dialect = DIALECTS.get(name)
-        little = read_little(request.method, request.raw_headers, snapshot)
         if dialect is None or (slash and dialect[0] is not Surface.ENVOY):
             # `/check/traefik/../../login` is `/login` to a proxy that keeps checks from outside by the path as it understands it.
-            return self._problems.answer(Fail(404, Problem.NOT_FOUND), little, snapshot, exchange.request_id)
+            return self._refused(Fail(404, Problem.NOT_FOUND), request, snapshot, exchange)
         surface, ask = dialect
         try:
             facts = read_check(ask, request.method, f"{slash}{rest}", request.raw_headers, exchange.peer, snapshot)
         except Untrusted as error:
-            return self._problems.answer(Fail(403, Problem.REFUSED, str(error)), little, snapshot, exchange.request_id)
+            return self._refused(Fail(403, Problem.REFUSED, str(error)), request, snapshot, exchange)
         except Malformed as error:
             status = 403 if surface is Surface.NGINX else 400
-            return self._problems.answer(Fail(status, Problem.MALFORMED, str(error)), little, snapshot, exchange.request_id)
+            return self._refused(Fail(status, Problem.MALFORMED, str(error)), request, snapshot, exchange)
         exchange.facts = facts
         admission = await self._gatekeeper.admit(snapshot, facts, surface)
         exchange.admitted(admission)
         return self._said(admission, surface, facts, request.raw_headers, snapshot, exchange)
+
+    def _refused(self, fail: Fail, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.Response:
+        """The answer to a check that was not understood."""
+        return self._problems.answer(fail, read_little(request.method, request.raw_headers, snapshot), snapshot, exchange.request_id)
 
     def _said(self, admission: Admission, surface: Surface, facts: Facts, headers: Headers, snapshot: Snapshot, exchange: Exchange) -> web.Response:
         response: web.Response
