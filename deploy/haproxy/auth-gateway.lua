@@ -10,7 +10,8 @@
 local IDENTITY = {"x-user-id", "x-user-email", "x-user-name", "x-user-groups", "x-gateway-jwt-assertion"}
 
 -- What a check may be judged by; nothing else is sent along. `cookie` is the session, the others say whether a person is looking.
-local ASKED = {"cookie", "accept", "user-agent", "referer", "origin", "x-requested-with", "sec-fetch-mode", "sec-fetch-dest", "sec-websocket-key"}
+local ASKED = {"cookie", "accept", "user-agent", "referer", "origin", "x-requested-with", "sec-fetch-mode", "sec-fetch-dest", "sec-websocket-key",
+               "sec-websocket-version"}
 
 -- Headers of the gateway's own pages that a browser must get.
 local PAGE = {"content-type", "location", "cache-control", "vary", "retry-after", "www-authenticate", "content-security-policy", "referrer-policy",

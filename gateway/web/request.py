@@ -43,6 +43,7 @@ _READ_BY_CHECKS: Final = {
     b"x-forwarded-method": True,
     b"x-forwarded-uri": True,
     b"sec-websocket-key": False,
+    b"sec-websocket-version": False,
 }
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}")
 _X_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
@@ -102,8 +103,10 @@ def read_check(ask: Callable[[Check], Asked], method: str, rest: str, headers: S
     scheme = _scheme(asked.scheme)
     authority = parse_authority(asked.host)
     port = authority.port or DEFAULT_PORTS[scheme]  # X-Forwarded-Port is not read: only Traefik replaces a client's (CVE-2026-54764)
-    # Proxies drop Upgrade on the way to a check, but not the handshake's key (RFC 6455 section 4.1).
-    upgrade = asked.method == "GET" and (b"sec-websocket-key" in read or asked.scheme.lower() in ("ws", "wss"))
+    # Proxies drop Upgrade on the way to a check, but not these. Over HTTP/2 a handshake is a CONNECT without a key (RFC 8441 section 5), which some
+    # proxies make a GET of before they ask and others afterwards.
+    shaking = b"sec-websocket-key" in read or b"sec-websocket-version" in read or asked.scheme.lower() in ("ws", "wss")
+    upgrade = shaking and asked.method in ("GET", "CONNECT")
     client = snapshot.trust.client(peer, read.get(b"x-forwarded-for"))
     return _facts(Request(asked.method, scheme, authority.host, port, asked.target, client, upgrade), read, headers, snapshot)
 

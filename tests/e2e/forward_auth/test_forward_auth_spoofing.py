@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from gateway.core.urls import remove_dots
-from tests.e2e.forward_auth.stage import APP, BOB, IDENTITY, NAVIGATION, Application, Reply, ask, log_in, upgrade
-from tests.proxies import Proxy
+from tests.e2e.forward_auth.stage import APP, BOB, IDENTITY, NAVIGATION, Application, Reply, ask, log_in, upgrade, upgrade_over_http2
+from tests.proxies import HaproxyRecipe, Proxy
 
 #: Characters that applications read as one and the same.
 JOINTS = ("-", "_", ".")
@@ -78,6 +78,24 @@ async def test_a_websocket_spoofs_nobody(proxy: Proxy, application: Application)
     (seen,) = application.saw("/ws/spoof")
     assert b"mallory" not in seen.raw.lower()
     assert seen.all("x-user-email") == ["bob@example.com"]
+
+
+async def test_a_page_of_another_origin_opens_no_websocket(proxy: Proxy, application: Application):
+    """The browser sends the cookie along from any page of the same site. Over HTTP/2 as well, where the handshake is another one."""
+    cookie = await log_in(proxy, BOB)
+    for origin in ("https://evil.example.com", "http://app.example.com", "null"):
+        connection, head = upgrade(proxy, "/ws/foreign", f"Origin: {origin}", f"Cookie: {cookie}")
+        connection.close()
+        assert head.startswith(b"HTTP/1.1 403"), head
+        upgrade_over_http2(proxy, "/ws/foreign", {"origin": origin, "cookie": cookie})
+    assert application.saw("/ws/foreign") == []
+    connection, head = upgrade(proxy, "/ws/own", f"Origin: https://{APP}", f"Cookie: {cookie}")
+    connection.close()
+    assert head.startswith(b"HTTP/1.1 101"), head
+    if isinstance(proxy, HaproxyRecipe):  # the one that offers it without being told
+        upgrade_over_http2(proxy, "/ws/own/http2", {"origin": f"https://{APP}", "cookie": cookie})
+        (seen,) = application.saw("/ws/own/http2")
+        assert seen.all("x-user-email") == ["bob@example.com"]
 
 
 @pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "websocket, h2c", "TLS/1.0", "anything"])

@@ -105,10 +105,13 @@ def test_the_headers_of_another_dialect_choose_nothing() -> None:
     assert read("caddy", {**FORWARDED, "X-Forwarded-Port": "444"}) == read("caddy", FORWARDED)
 
 
-def test_a_websocket_is_known_by_its_key_or_scheme() -> None:
+def test_a_websocket_is_known_by_its_key_version_or_scheme() -> None:
     asked = {**FORWARDED, "X-Forwarded-Method": "GET"}
     assert not read("traefik", asked).upgrade
     assert read("traefik", {**asked, "Sec-WebSocket-Key": "x"}).upgrade
+    assert read("haproxy", {**asked, "Sec-WebSocket-Version": "13"}).upgrade, "over HTTP/2 there is no key (RFC 8441)"
+    assert read("caddy", {**asked, "X-Forwarded-Method": "CONNECT", "Sec-WebSocket-Version": "13"}).upgrade
+    assert not read("caddy", {**asked, "X-Forwarded-Method": "POST", "Sec-WebSocket-Version": "13"}).upgrade
     found = read("traefik", {**asked, "X-Forwarded-Proto": "wss"})
     assert found.upgrade
     assert found.scheme == "https"
