@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -67,3 +68,20 @@ def test_an_address_below_a_check_is_no_check(gateway: Gateway):
     assert status(gateway, "/_auth/check/envoy/page") == 200
     assert status(gateway, "/_auth/check/envoy/../../login") == 400
     assert status(gateway, "/_auth/check/envoy/x/../../../../login") == 400
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("announced", ["Content-Length: 40", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_announced_and_never_comes_is_no_part_of_the_next_check(gateway: Gateway, version: str, announced: str):
+    """A proxy that keeps its connection would otherwise have its next check cut where a client chose."""
+    if version == "1.0" and announced.startswith("Transfer"):
+        return
+    lines = [f"{name}: {value}" for name, value in RELAYED.items()]
+    head = "\r\n".join([f"GET /_auth/check/traefik HTTP/{version}", "Host: gateway", "Connection: keep-alive", *lines])
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        for kept, more in [(True, ""), (True, "Content-Length: 0\r\n"), (True, "Content-Length: 3\r\n\r\nabc"), (False, f"{announced}\r\n")]:
+            connection.sendall(f"{head}\r\n{more}{'' if more.endswith('abc') else chr(13) + chr(10)}".encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            answer.read()
+            assert (answer.status, answer.will_close) == (200, not kept), more

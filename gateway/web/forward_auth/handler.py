@@ -1,7 +1,8 @@
 """The checks: what a proxy hears. The decision is the gatekeeper's, as for a proxied request; only the words differ (core/answer.py).
 
 Exactly 200 allows. Every identity header stands on every 200, empty where there is nothing (CVE-2026-30851). The body of a check is never read, its
-Content-Length and Upgrade are ignored. Two proxies cannot cut a cookie out of a header: they are told what to put in its place.
+Content-Length and Upgrade are ignored, but a connection on which a body is still to come ends with the answer. Two proxies cannot cut a cookie out of
+a header: they are told what to put in its place.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ class ForwardAuth:
 
     async def handle(self, request: web.BaseRequest, below: str, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
         """`below` is the raw target behind `/check/`: the dialect, and for Envoy what was asked."""
+        response = await self._answer(request, below, snapshot, exchange)
+        if not request.content.is_eof():
+            # The proxy passed on the length of a client's body, but not the body: the client would choose how much of the next check on this
+            # connection is taken for it, and so what that one asks.
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.BaseRequest, below: str, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
         name, slash, rest = below.partition("/")
         name = name.partition("?")[0]
         dialect = DIALECTS.get(name)
