@@ -100,6 +100,9 @@ def answer(decision: Decision, facts: Facts, surface: Surface, places: Places) -
 def _ask_login(facts: Facts, surface: Surface, places: Places) -> Answer:
     reads = facts.method in ("GET", "HEAD")
     absolute = surface is not Surface.PROXY
+    if places.own(facts.path) == "/login":
+        # Only a check comes here with that. To ask for login once more would lead the browser in circles.
+        return Fail(403, Problem.REFUSED, "the proxy asks about the login page itself and has to lead there without a check")
     if facts.navigating and reads and not facts.upgrade:
         location = places.login_url(facts, absolute=absolute)
         return Fail(401, Problem.LOGIN_REQUIRED, login_url=location) if surface is Surface.NGINX else Redirect(location)

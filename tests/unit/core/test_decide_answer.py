@@ -226,6 +226,13 @@ def test_a_form_is_never_answered_with_a_redirect(method: str, surface: Surface)
     assert (heard.status, heard.problem) == (401, Problem.NOT_SENT)
 
 
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_check_of_the_login_page_is_not_answered_with_the_way_to_it(surface: Surface) -> None:
+    heard = answer(AskLogin(LOGIN), BROWSER._replace(path="/_auth/login", raw_path="/_auth/login"), surface, PLACES)
+    assert isinstance(heard, Fail)
+    assert (heard.status, heard.login_url) == (403, None)
+
+
 def test_nginx_gets_a_location_for_a_navigating_get_or_head_only() -> None:
     """Recipes redirect when it is there, and a redirect would turn a form into a GET."""
     heard = answer(AskLogin(LOGIN), FORM, Surface.NGINX, PLACES)
