@@ -85,3 +85,11 @@ def test_a_body_that_is_announced_and_never_comes_is_no_part_of_the_next_check(g
             answer.begin()
             answer.read()
             assert (answer.status, answer.will_close) == (200, not kept), more
+
+
+def test_the_log_names_a_proxy_that_is_not_trusted(start_gateway: Callable[..., Gateway]):
+    """Behind nginx nobody sees the page that says so."""
+    gateway = start_gateway({"server": {"trusted_proxies": ["192.0.2.1"]}})
+    assert status(gateway, "/_auth/check/nginx") == 403
+    (line,) = [line for line in gateway.log().splitlines() if "server.trusted_proxies" in line]
+    assert "127.0.0.1" in line

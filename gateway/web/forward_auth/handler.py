@@ -7,6 +7,7 @@ a header: they are told what to put in its place.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from aiohttp import web
@@ -21,6 +22,8 @@ from gateway.web.exchange import Exchange
 from gateway.web.forward_auth.dialects import DIALECTS
 from gateway.web.pages.problems import Problems
 from gateway.web.request import Untrusted, read_check, read_little
+
+log = logging.getLogger("gateway.forward_auth")
 
 #: Traefik and Envoy: their recipes exchange the application's Cookie header for the one of a 200. The others cut for themselves.
 _TOLD_COOKIES: Final = frozenset({Surface.TRAEFIK, Surface.ENVOY})
@@ -53,6 +56,8 @@ class ForwardAuth:
         try:
             facts = read_check(ask, request.method, f"{slash}{rest}", request.raw_headers, exchange.peer, snapshot)
         except Untrusted as error:
+            # Behind nginx nobody sees the page that says so.
+            log.warning("request %s: %s; %s is not in server.trusted_proxies", exchange.request_id, error, exchange.peer or "a unix socket")
             return self._refused(Fail(403, Problem.REFUSED, str(error)), request, snapshot, exchange)
         except Malformed as error:
             status = 403 if surface is Surface.NGINX else 400
