@@ -132,8 +132,11 @@ class Records:
     async def delete_unchanged(self, record: Record) -> bytes | None:
         """Delete the record if it is still as it was read; otherwise return it as it is now."""
         key = self.key(record.member)
-        self._changed(record.member)
-        if await self._store.delete_revision(key, record.revision):
+        try:
+            deleted = await self._store.delete_revision(key, record.revision)
+        finally:
+            self._changed(record.member)
+        if deleted:
             await self._store.index_remove(self.user_key(record.session.identity.user_id), record.member)
             return None
         return await self._store.get(key)
