@@ -94,7 +94,7 @@ def explained(
         if own is not None
         else tuple(
             (name.decode("ascii"), _TOKEN_SHOWN if value and name.decode("ascii") == assertion else value.decode("ascii"))
-            for name, value in admission.identity_headers
+            for name, value in admission.introduction.headers
         ),
     )
 

@@ -5,8 +5,7 @@ a connection is closed. Host, target and headers are judged in web/request.py. A
 no byte behind it can become a request (smuggling); the answer is sent, and what still comes in is thrown away for a moment, because closing at once
 would reset the connection and lose the answer (RFC 9112 section 9.6).
 
-Known wart: this leans on private parts of aiohttp 3.14's RequestHandler (`_messages`, `_waiter`, `_request_count`); tests/functional/server pins
-them.
+How a connection takes its turns: turns.py. Known wart: like that, this leans on private parts of aiohttp 3.14's RequestHandler.
 """
 
 from __future__ import annotations
@@ -19,11 +18,13 @@ from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.http import HttpVersion11
+from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from gateway.server.faults import BUSY, LINE_ROOM, MOST_FIELDS, StrictParser, fault_of, line_limit, status_of
+from gateway.server.turns import Arrived, Turns
 from gateway.snapshot import Limits
 
 log = logging.getLogger("gateway.server")
@@ -42,11 +43,15 @@ class Gate(Protocol):
     def dismiss(self) -> None:
         """A connection that was admitted is gone."""
 
+    @property
+    def at_once(self) -> Callable[[RawRequestMessage, str | None], bytes | None] | None:
+        """Answers what nobody has to be waited for; None from it, or in its place: the handler must be asked."""
+
     def refuse(self, request: web.BaseRequest, status: int, /) -> web.Response:
         """The answer to what could not be understood. `request` holds nothing but who asked."""
 
 
-class Connection(RequestHandler):
+class Connection(Turns):
     """One client connection. Its limits are those of the configuration when it was accepted."""
 
     __slots__ = (
@@ -100,6 +105,11 @@ class Connection(RequestHandler):
         return self.draining or self._deaf
 
     @property
+    def peer(self) -> str | None:
+        """The other end's address, None on a unix socket."""
+        return self._peer[0] if self._peer else None
+
+    @property
     def peername(self) -> Any:
         """Who connected, as it was then: a client that resets its connection would have no address by the time its request is read, and pass for a
         peer on a unix socket."""
@@ -149,10 +159,10 @@ class Connection(RequestHandler):
         if self._payload_parser is not None or self._upgraded:
             super().data_received(data)
             return
-        before = self._request_count
+        if self._force_close or self._close:
+            return
         in_body = not self._body.is_eof()
-        super().data_received(data)
-        arrived = self._request_count - before
+        arrived = self.parse(data)
         if arrived:
             self._judge(arrived, len(data))
         elif in_body:
@@ -162,27 +172,24 @@ class Connection(RequestHandler):
 
     # ---------------------------------------------------------------- heads
 
-    def _judge(self, arrived: int, size: int) -> None:
+    def _judge(self, arrived: list[Arrived], size: int) -> None:
         """Judge the messages that have just been parsed; the first one at fault becomes an error, what came after it does not exist."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         head, self._head = self._head + size, 0
         line_seen, self._line_seen = self._line_seen, False
-        messages = self._messages
-        for position in range(len(messages) - arrived, len(messages)):
-            message, payload = messages[position]
+        for position, (message, payload) in enumerate(arrived):
             if not isinstance(message, _ErrInfo):
                 status = fault_of(message, payload, self._limits, head)
             elif not self._body.is_eof():
-                messages.pop()
                 self._break_body(RequestPayloadError("the body is malformed"))
-                return
+                arrived = arrived[:position]
+                break
             else:
                 status = status_of(message.exc, self._limits, line_seen=line_seen)
             if status:
-                while len(messages) > position:
-                    messages.pop()
+                self.enqueue(arrived[:position])
                 self._refuse(status)
                 return
             self._body = payload
@@ -194,6 +201,20 @@ class Connection(RequestHandler):
             self._fed = self._loop.time()
             if self._body_timer is None:
                 self._body_timer = self._loop.call_later(self._limits.body_idle, self._check_body)
+        if len(arrived) != 1 or not self._answers_at_once(*arrived[0]):
+            self.enqueue(arrived)
+
+    def _answers_at_once(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
+        """Answer a request that nothing has to be waited for, if it is an ordinary one; whether that was done."""
+        if payload is not EMPTY_PAYLOAD or isinstance(message, _ErrInfo) or not self.idle or self.ending:
+            return False
+        if message.upgrade or message.should_close or message.version != HttpVersion11 or self._gate.at_once is None:
+            return False
+        answer = self._gate.at_once(message, self.peer)
+        if answer is None:
+            return False
+        self.answered(answer)
+        return True
 
     def _await_head(self, data: bytes) -> None:
         """Count and time a head that is not complete yet."""
@@ -247,6 +268,17 @@ class Connection(RequestHandler):
         self._deaf = True
         self._body.set_exception(error)
         self._body.feed_eof()
+
+    async def rest_of(self, body: StreamReader) -> bool:
+        """Get rid of what nobody has read of a body, for as long and as much as is polite; whether all of it came."""
+        left = MOST_DISCARDED
+        try:
+            async with asyncio.timeout(LINGER):
+                while left > 0 and not body.is_eof():
+                    left -= len(await body.readany())
+        except (TimeoutError, RequestPayloadError):
+            return False
+        return body.is_eof()
 
     # ---------------------------------------------------------------- answers
 

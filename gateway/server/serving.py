@@ -18,6 +18,8 @@ from gateway.snapshot import Live
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 #: Answers what could not be understood, with a status.
 Refuse = Callable[[web.BaseRequest, int], web.Response]
+#: The whole answer to a message from a peer, None where `Handler` must be asked.
+AtOnce = Callable[[RawRequestMessage, str | None], bytes | None]
 
 
 #: Stands for what could not be read. Answered in our own version (RFC 9110 section 6.2), where aiohttp would take 1.0.
@@ -37,9 +39,10 @@ class Request(web.BaseRequest):
 class Server(web.Server):
     """Makes connections, counts them and ends them. `refused` hears of those beyond `limits.connections`."""
 
-    def __init__(self, handler: Handler, refuse: Refuse, live: Live, refused: Callable[[], None]) -> None:
+    def __init__(self, handler: Handler, refuse: Refuse, live: Live, refused: Callable[[], None], at_once: AtOnce | None = None) -> None:
         super().__init__(handler, handler_cancellation=True)
         self.open = 0
+        self.at_once = at_once
         self._refuse = refuse
         self._empty = asyncio.Event()
         self._live = live

@@ -13,6 +13,7 @@ from gateway import __version__
 from gateway.config.addresses import parse_listen
 from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
+from gateway.crypto.tokens import RequestIds
 from gateway.server.admin import Admin
 from gateway.server.counting import counting_absence, counting_events
 from gateway.server.files import Watched
@@ -28,6 +29,7 @@ from gateway.services.backlog import Backlog
 from gateway.services.copies import Copies
 from gateway.services.effects import Effects
 from gateway.services.gatekeeper import Gatekeeper
+from gateway.services.introductions import Introductions
 from gateway.services.login import Login
 from gateway.services.passwords import Passwords
 from gateway.services.records import Record, Records
@@ -47,6 +49,7 @@ from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
 from gateway.web.proxy.pool import Upstreams
+from gateway.web.ready import Dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +128,11 @@ def make_process(
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
     access_log = AccessLog(write, settings.log.format, clocks.wall)
-    gatekeeper = Gatekeeper(sessions, Assertions(clocks.wall))
-    forward_auth = ForwardAuth(gatekeeper, problems)
-    front = Front(live, gatekeeper, proxy, pages, forward_auth, problems, access_log, metrics, clocks.monotonic)
+    gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
+    forward_auth = ForwardAuth(gatekeeper, problems, Dates(clocks.wall))
+    front = Front(live, gatekeeper, proxy, pages, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
     readiness = Readiness(session_store.ping, accounts.ping)
-    public = Server(front.handle, front.refuse, live, metrics.connection_refused)
+    public = Server(front.handle, front.refuse, live, metrics.connection_refused, front.at_once)
     admin_handler = Admin(readiness, metrics)
     admin = Server(admin_handler.handle, admin_handler.refuse, live, metrics.connection_refused)
     metrics.watch_open(lambda: public.open, lambda: proxy.tunnels)

@@ -20,9 +20,14 @@ from gateway.snapshot import Snapshot
 _MOST_KEPT = 10_000
 
 
-class _Kept(NamedTuple):
+class Assertion(NamedTuple):
+    """A compact JWT, and until when it is handed out (seconds since 1970; it is valid for longer)."""
+
     token: bytes
     fresh_until: float
+
+    def __repr__(self) -> str:
+        return "Assertion(…)"
 
 
 class Assertions:
@@ -30,9 +35,13 @@ class Assertions:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, int, str, str, str, float], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str, str, str, float], Assertion] = OrderedDict()
 
-    def token(self, snapshot: Snapshot, found: Found, identity: Identity, audience: str, headers: IdentityHeaders) -> bytes:
+    def now(self) -> float:
+        """What `fresh_until` is compared with."""
+        return self._clock()
+
+    def token(self, snapshot: Snapshot, found: Found, identity: Identity, audience: str, headers: IdentityHeaders) -> Assertion:
         """A token for `audience` (a route's name) that is valid for at least half of its lifetime yet, or until the session's absolute end."""
         issuer = str(snapshot.places.public)
         lifetime = headers.assertion_lifetime
@@ -41,7 +50,7 @@ class Assertions:
         kept = self._kept.get(key)
         if kept is not None and now < kept.fresh_until:
             self._kept.move_to_end(key)
-            return kept.token
+            return kept
         token = sign(
             snapshot.keys,
             {
@@ -55,7 +64,7 @@ class Assertions:
                 "jti": new_request_id(),
             },
         ).encode("ascii")
-        self._kept[key] = _Kept(token, now + lifetime / 2)
+        kept = self._kept[key] = Assertion(token, now + lifetime / 2)
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
-        return token
+        return kept

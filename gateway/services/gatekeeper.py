@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from gateway.core.answer import Answer, answer
 from gateway.core.decide import Allow, Decision, Nobody, NoRoute, Selected, decide, select
 from gateway.core.facts import Facts, Surface
-from gateway.core.headers import Header
-from gateway.core.identity import Identity
 from gateway.core.routes import Route
-from gateway.services.assertions import Assertions
+from gateway.services.introductions import NOBODY, Introduction, Introductions
 from gateway.services.sessions import Found, Sessions
 from gateway.snapshot import Snapshot
 
@@ -22,7 +20,7 @@ from gateway.snapshot import Snapshot
 class Admission:
     """What was found out and decided about one request.
 
-    `identity_headers` are complete and ready to be appended after hygiene (empty values included); `set_cookie` is a whole Set-Cookie value, None
+    `introduction` are the identity headers, to be appended after hygiene; `set_cookie` is a whole Set-Cookie value, None
     when the client has the present cookie or must not be sent one now.
     """
 
@@ -31,56 +29,54 @@ class Admission:
     answer: Answer
     route: Route | None = None
     found: Found | None = None
-    identity_headers: list[Header] = field(default_factory=list, repr=False)
+    introduction: Introduction = NOBODY
     set_cookie: str | None = field(default=None, repr=False)
 
 
 class Gatekeeper:
     """Needs at most one store read for an admission, and none for public routes."""
 
-    def __init__(self, sessions: Sessions, assertions: Assertions) -> None:
+    def __init__(self, sessions: Sessions, introductions: Introductions) -> None:
         self._sessions = sessions
-        self._assertions = assertions
+        self._introductions = introductions
 
     async def admit(self, snapshot: Snapshot, facts: Facts, surface: Surface) -> Admission:
         """What happens with `facts` on `surface`. Never raises for anything that a client can send."""
+        admission = self.admit_now(snapshot, facts, surface)
+        if admission is not None:
+            return admission
+        selected = select(facts, snapshot.places)
+        assert isinstance(selected, Selected)  # only whom to let in had to be looked up
+        return self._judged(snapshot, facts, surface, selected, await self._sessions.load(snapshot, facts))
+
+    def admit_now(self, snapshot: Snapshot, facts: Facts, surface: Surface) -> Admission | None:
+        """The same where it needs no store; None where the store must be read."""
         selected = select(facts, snapshot.places)
         if not isinstance(selected, Selected):
             return Admission(facts, selected, answer(selected, facts, surface, snapshot.places))
         route = selected.route
         if surface is Surface.PROXY and route.upstream is None:
             return Admission(facts, NoRoute(), answer(NoRoute(), facts, surface, snapshot.places), route)
-        who: Identity | Nobody = Nobody.ANONYMOUS
-        found: Found | None = None
-        if selected.needs_session and facts.cookies:
-            loaded = await self._sessions.load(snapshot, facts)
-            if isinstance(loaded, Found):
-                found = loaded
-                who = loaded.session.identity
-            else:
-                who = loaded
+        if not selected.needs_session or not facts.cookies:
+            return self._judged(snapshot, facts, surface, selected, Nobody.ANONYMOUS)
+        loaded = self._sessions.load_now(snapshot, facts)
+        return None if loaded is None else self._judged(snapshot, facts, surface, selected, loaded)
+
+    def _judged(self, snapshot: Snapshot, facts: Facts, surface: Surface, selected: Selected, loaded: Found | Nobody) -> Admission:
+        found, who = (None, loaded) if isinstance(loaded, Nobody) else (loaded, loaded.session.identity)
         decision = decide(facts, selected, who)
+        introduction = NOBODY
+        if isinstance(decision, Allow):
+            introduction = self._introductions.of(snapshot, selected.route, decision.identity, found)
         return Admission(
             facts,
             decision,
             answer(decision, facts, surface, snapshot.places),
-            route,
+            selected.route,
             found,
-            self._identity_headers(snapshot, decision, route, found),
+            introduction,
             self._set_cookie(snapshot, facts, found),
         )
-
-    def _identity_headers(self, snapshot: Snapshot, decision: Decision, route: Route, found: Found | None) -> list[Header]:
-        if not isinstance(decision, Allow):
-            return []
-        identity = decision.identity
-        headers = route.identity.values(identity)
-        if route.identity.assertion is not None:
-            token = b""
-            if identity is not None and found is not None:
-                token = self._assertions.token(snapshot, found, identity, route.name, route.identity)
-            headers.append((route.identity.assertion.encode("ascii"), token))
-        return headers
 
     def _set_cookie(self, snapshot: Snapshot, facts: Facts, found: Found | None) -> str | None:
         if found is None or found.cookie is None or facts.passive:

@@ -79,6 +79,9 @@ class Sessions:
 
     def presented(self, snapshot: Snapshot, facts: Facts) -> dict[str, tuple[bytes, ...]]:
         """The sessions whose cookies open: member → hashes of the secrets presented for it. More than one member: nobody is logged in."""
+        if len(facts.cookies) == 1:
+            presented = self._opened_cookie(snapshot, facts.cookies[0])
+            return {} if presented is None else {presented.member: (presented.secret,)}
         found: dict[str, tuple[bytes, ...]] = {}
         for value in facts.cookies:
             presented = self._opened_cookie(snapshot, value)
@@ -99,16 +102,31 @@ class Sessions:
         known = self._cookies[value] = _Presented(snapshot.keys, snapshot.cookie.name, sha256(ticket.id).hex(), sha256(ticket.secret))
         return known
 
-    async def load(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody:
-        """Who asks. Rotates, confirms and renews where that is due; ends what is over or stolen. Never raises: a store that is away is
-        `Nobody.UNKNOWN`."""
+    def load_now(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody | None:
+        """Who asks, where that can be said without the store; None where it must be read. From a copy nothing is concluded but that the session is
+        alive and nothing is due."""
         presented = self.presented(snapshot, facts)
         if len(presented) != 1:
             return Nobody.ANONYMOUS
         [(member, secrets)] = presented.items()
         copy = self._records.copy(snapshot, member)
-        if copy is not None and not self._behind() and self._goes_on(snapshot, facts, copy, secrets):
-            return self._unchanged(snapshot, facts, copy, secrets)
+        if copy is None or (self._backlog is not None and self._backlog.open):
+            return None
+        now = self._clock()
+        if life_of.judge(copy.session, secrets, snapshot.life, now, self._renewal.last_use(member)) is not Standing.PRESENT:
+            return None
+        if not facts.passive and life_of.rotation_due(copy.session, snapshot.life, now):
+            return None
+        self._renewal.renew(snapshot, copy, now)
+        return Found(copy.session, member)
+
+    async def load(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody:
+        """Who asks. Rotates, confirms and renews where that is due; ends what is over or stolen. Never raises: a store that is away is
+        `Nobody.UNKNOWN`."""
+        found = self.load_now(snapshot, facts)
+        if found is not None:
+            return found
+        [(member, secrets)] = self.presented(snapshot, facts).items()
         try:
             record = await self._read(snapshot, member)
             for _ in range(ATTEMPTS):
@@ -230,15 +248,6 @@ class Sessions:
             return record
         await self._backlog.work_off()
         return await self._records.read(snapshot, member)
-
-    def _behind(self) -> bool:
-        """Whether changes of accounts wait that were made while the store was away."""
-        return self._backlog is not None and self._backlog.open
-
-    def _goes_on(self, snapshot: Snapshot, facts: Facts, copy: Record, secrets: tuple[bytes, ...]) -> bool:
-        """Whether a copy says nothing but that the session is alive and nothing is due. Anything else is concluded from a read."""
-        due = not facts.passive and life_of.rotation_due(copy.session, snapshot.life, self._clock())
-        return not due and self._standing(snapshot, copy, secrets) is Standing.PRESENT
 
     async def _judge(self, snapshot: Snapshot, facts: Facts, record: Record, secrets: tuple[bytes, ...]) -> Found | Nobody | Conflict:
         now = self._clock()

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
 from gateway.core.answer import Answer, Fail, Pass, Problem, Redirect
 from gateway.core.decide import NoRoute
 from gateway.core.facts import Facts, Surface
 from gateway.core.urls import Malformed
-from gateway.crypto.tokens import new_request_id
+from gateway.crypto.tokens import RequestIds
 from gateway.services.gatekeeper import Admission, Gatekeeper
 from gateway.snapshot import Live, Snapshot
 from gateway.telemetry.access import AccessLog
@@ -52,6 +53,7 @@ class Front:
         problems: Problems,
         access_log: AccessLog,
         metrics: Metrics,
+        request_ids: RequestIds,
         monotonic: Callable[[], float],
     ) -> None:
         self._live = live
@@ -62,12 +64,28 @@ class Front:
         self._problems = problems
         self._access_log = access_log
         self._metrics = metrics
+        self._request_ids = request_ids
         self._monotonic = monotonic
+
+    def at_once(self, message: RawRequestMessage, peer: str | None) -> bytes | None:
+        """The whole answer to a request without a body, where nobody has to be waited for and it is asked often: a check of somebody who is logged
+        in. None: ask `handle`, which answers everything."""
+        snapshot = self._live.snapshot
+        target = message.path
+        checks = f"{snapshot.places.prefix}/check/"
+        if not target.startswith(checks):
+            return None
+        exchange = Exchange(self._request_ids.next(), self._monotonic(), peer)
+        answer = self._forward_auth.at_once(message.method, target[len(checks) :], message.raw_headers, snapshot, exchange)
+        if answer is not None:
+            exchange.status = 200
+            self._note(exchange, message.method, target)
+        return answer
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         snapshot = self._live.snapshot
-        exchange = Exchange(new_request_id(), self._monotonic(), request.remote or None)
+        exchange = Exchange(self._request_ids.next(), self._monotonic(), request.remote or None)
         try:
             response = await self._answer(request, snapshot, exchange)
             exchange.status = response.status
@@ -85,18 +103,22 @@ class Front:
             exchange.status = 500
             return self._problems.answer(Fail(500, Problem.INTERNAL), exchange.facts, snapshot, exchange.request_id, close=True)
         finally:
-            duration = self._monotonic() - exchange.started
-            self._access_log.line(exchange, request.method, request._message.path, duration)
-            self._metrics.request(exchange.route, exchange.status, duration, answered=exchange.upstream is not None)
+            self._note(exchange, request.method, request._message.path)
 
     def refuse(self, request: web.BaseRequest, status: int) -> web.Response:
         """The answer to bytes that were no request, with an access line of its own; `request` knows nothing but who sent them."""
-        exchange = Exchange(new_request_id(), self._monotonic(), request.remote or None)
+        exchange = Exchange(self._request_ids.next(), self._monotonic(), request.remote or None)
         exchange.status = status
         self._access_log.line(exchange, "-", "-", 0.0)
         self._metrics.request(exchange.route, status, 0.0)
         fail = Fail(status, _REFUSED.get(status, Problem.MALFORMED))
         return self._problems.answer(fail, None, self._live.snapshot, exchange.request_id, close=True)
+
+    def _note(self, exchange: Exchange, method: str, target: str) -> None:
+        """The access line and the metrics of a request that has been answered."""
+        duration = self._monotonic() - exchange.started
+        self._access_log.line(exchange, method, target, duration)
+        self._metrics.request(exchange.route, exchange.status, duration, answered=exchange.upstream is not None)
 
     async def _answer(self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
         target = request._message.path  # as it was sent: every public attribute has been through a URL parser

@@ -33,7 +33,7 @@ def request_head(headers: Headers, admission: Admission, lane: Lane, snapshot: S
         lines.append(framing)
     lines += lane.request_lines
     lines.append(_origin(headers, facts, snapshot, exchange))
-    lines += map(_line, admission.identity_headers)
+    lines += map(_line, admission.introduction.headers)
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
 

@@ -25,6 +25,7 @@ from gateway.core.urls import Malformed
 from gateway.server.serving import Server
 from gateway.services.audit import Audit
 from gateway.services.gatekeeper import Admission
+from gateway.services.introductions import Introduction
 from gateway.services.records import Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Found, Sessions
@@ -180,8 +181,9 @@ class Stage:
         route = self.snapshot.routes.find(facts.host, facts.path)
         assert route is not None
         exchange.facts, exchange.route = facts, route.name
+        introduction = Introduction(tuple(self.identity), b"".join(b"%b: %b\r\n" % header for header in self.identity))
         cookie = None if facts.passive else self.set_cookie
-        admission = Admission(facts, Allow(None, PUBLIC), Pass(), route, self.found, self.identity, cookie)
+        admission = Admission(facts, Allow(None, PUBLIC), Pass(), route, self.found, introduction, cookie)
         try:
             response = await self.proxy.handle(request, admission, self.snapshot, exchange)
         except asyncio.CancelledError:

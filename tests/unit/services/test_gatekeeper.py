@@ -19,6 +19,7 @@ from gateway.crypto.assertion import jwks
 from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.gatekeeper import Admission, Gatekeeper
+from gateway.services.introductions import Introductions
 from gateway.services.records import Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
@@ -49,7 +50,7 @@ class World:
         self.store = CountingStore(self.clock)
         records = Records(self.store, "gw:")
         self.sessions = Sessions(records, Renewal(records, self.clock), Audit(lambda line: None, self.clock), self.clock)
-        self.gatekeeper = Gatekeeper(self.sessions, Assertions(self.clock))
+        self.gatekeeper = Gatekeeper(self.sessions, Introductions(Assertions(self.clock)))
         self.snapshot = sample_snapshot(
             sample_route("wiki", "/", LOGIN),
             sample_route("open", "/public", PUBLIC),
@@ -72,7 +73,7 @@ def world() -> World:
 
 
 def headers(admission: Admission) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in admission.identity_headers}
+    return {name.decode(): value.decode() for name, value in admission.introduction.headers}
 
 
 EMPTY = {"X-User-Id": "", "X-User-Email": "", "X-User-Name": "", "X-User-Groups": "", "X-Gateway-Jwt-Assertion": ""}
@@ -94,7 +95,7 @@ async def test_optional_sends_who_is_there_else_nobody(world: World) -> None:
 async def test_nobody_is_sent_to_the_login_of_the_same_host(world: World) -> None:
     admission = await world.admit(sample_facts("/a%20b?x=1&y=ä".replace("ä", "%C3%A4")))
     assert admission.answer == Redirect("/_auth/login?next=/a%2520b%3Fx%3D1%26y%3D%25C3%25A4")
-    assert admission.identity_headers == []
+    assert admission.introduction.headers == ()
 
 
 async def test_with_a_cookie_domain_login_is_at_public_url(world: World) -> None:

@@ -1,0 +1,126 @@
+"""One request after the other: how a connection takes its turns.
+
+The handler runs in the connection's own task; aiohttp 3.14 would make another one for every request, which costs more than deciding does. What needs
+no waiting (`Gate.at_once`) never reaches the task: it is answered while its bytes are being read, and only where nothing else is under way on the
+connection, so answers keep the order of their requests (RFC 9112 section 9.3.2).
+
+Known wart: this leans on private parts of aiohttp 3.14's RequestHandler (`_messages`, `_waiter`, `_handle_request`, `_keepalive_handle`);
+tests/functional/server pins them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import StreamWriter
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import ERROR, RequestHandler, _ErrInfo
+
+log = logging.getLogger("gateway.server")
+
+#: What a parser makes of bytes: a message or what was wrong with it, and its body.
+Arrived = tuple[RawRequestMessage | _ErrInfo, StreamReader]
+
+
+class Turns(RequestHandler):
+    """aiohttp's connection with a loop of its own. Subclasses say what is wrong with a message and what becomes of bodies."""
+
+    __slots__ = ()
+
+    async def start(self) -> None:
+        """Answer what was asked, in its order, until the connection ends."""
+        try:
+            while not self._force_close and await self._turn():
+                self._wait_for_more()
+        except asyncio.CancelledError:
+            self.force_close()
+            raise
+        except ConnectionError:
+            log.debug("a client left before its answer was written")
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: what state the connection is in is unknown, so it ends
+            log.error("a connection failed: %s", type(error).__name__)
+            self.force_close()
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _turn(self) -> bool:
+        """One request; whether another one may follow."""
+        if not self._messages:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        manager, handler, task = self._manager, self._request_handler, self._task_handler
+        if manager is None or self._request_factory is None or handler is None or task is None:
+            return False  # the connection is gone
+        manager.requests_count += 1
+        if isinstance(message, _ErrInfo):
+            handler = self._make_error_handler(message)
+            message = ERROR
+        request = self._request_factory(message, payload, self, StreamWriter(self, self._loop), task)
+        response, gone = await self._handle_request(request, None, handler)
+        if gone:
+            return False
+        self._keepalive = bool(response.keep_alive)
+        if not payload.is_eof() and not await self.rest_of(payload):
+            self.close()
+        return self._keepalive and not self._close and not self._force_close
+
+    async def rest_of(self, body: StreamReader) -> bool:
+        """Get rid of what nobody has read of a body; whether all of it came."""
+        raise NotImplementedError
+
+    def _wait_for_more(self) -> None:
+        """Close the connection when nothing comes for `keepalive` seconds. One timer serves many requests: it looks again when it is early."""
+        self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
+    # ---------------------------------------------------------------- what comes in
+
+    def parse(self, data: bytes) -> list[Arrived]:
+        """The messages that `data` completes, the first that is malformed last."""
+        assert self._parser is not None
+        try:
+            messages, self._upgraded, tail = self._parser.feed_data(data)
+        except HttpProcessingError as error:
+            self._upgraded = False
+            return [(_ErrInfo(status=400, exc=error, message=""), EMPTY_PAYLOAD)]
+        if self._upgraded and tail:
+            self._message_tail = tail
+        return list(messages)
+
+    def enqueue(self, arrived: Sequence[Arrived]) -> None:
+        """Let the connection's task answer these; stop reading while many wait."""
+        self._request_count += len(arrived)
+        self._messages.extend(arrived)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if not self._buffer_paused and len(self._messages) >= self._max_msg_queue_size:
+            self._pause_reading_for_buffer()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way: all that was asked has been answered, and the client has taken it."""
+        return self._waiter is not None and not self._waiter.done() and not self._messages and not self._paused
+
+    def answered(self, answer: bytes) -> None:
+        """Send the whole answer to the only message there is."""
+        assert self.transport is not None
+        assert self._parser is not None
+        self._parser.message_consumed()
+        self._request_count += 1
+        self.transport.write(answer)
+        self._wait_for_more()
