@@ -11,7 +11,7 @@ from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import open_record, revision_of, seal_record
 from gateway.services.copies import Copies
 from gateway.snapshot import Snapshot
-from gateway.stores.sessions import Conflict, Gone, SessionStore, Swapped
+from gateway.stores.sessions import Conflict, Gone, SessionStore, Swap, Swapped
 
 _BATCH = 500
 #: Opened records that are remembered by their bytes (about 2 KiB each).
@@ -118,6 +118,18 @@ class Records:
             return await self._store.swap(self.key(record.member), record.revision, sealed, session.ttl(snapshot.life, now))
         finally:
             self._changed(record.member)
+
+    async def swap_many(self, snapshot: Snapshot, changes: Sequence[tuple[Record, Session]], now: float) -> list[Swapped | Gone | Conflict]:
+        """What `swap` says of each, in one round trip. StoreAway says nothing of any: some may have been written."""
+        swaps = []
+        for record, session in changes:
+            sealed = self._sealed(snapshot, record.member, int.from_bytes(record.revision, "big") + 1, session)
+            swaps.append(Swap(self.key(record.member), record.revision, sealed, session.ttl(snapshot.life, now)))
+        try:
+            return await self._store.swap_many(swaps)
+        finally:
+            for record, _ in changes:
+                self._changed(record.member)
 
     async def delete(self, member: str, user_id: str | None) -> bool:
         """Delete the record whatever it holds, and its entry in the index; whether there was one."""

@@ -1,25 +1,31 @@
 """Renewal: uses slide the idle limit, and most of them cost no write.
 
 The first use after a pause is written at once, in the background; while use goes on, the latest one is written when the window
-(`session.touch_every`) closes, and at shutdown. Each write opens the next window. Failing writes are dropped: the next use tries again, and no
-answer waits for any of them.
+(`session.touch_every`) closes, and at shutdown. Each write opens the next window, whichever process made it: who finds the record touched meanwhile
+puts its own use off. Writes of the same moment go in one round trip, a batch after the other, each made on the copy of the record that is at hand;
+what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from gateway.core.session import touched
 from gateway.services.records import Record, Records
 from gateway.snapshot import Snapshot
 from gateway.stores import StoreAway
-from gateway.stores.sessions import Conflict
+from gateway.stores.sessions import Conflict, Gone
 
 _ATTEMPTS = 5
+#: Writes in one round trip. Sealing so many keeps the loop from its answers for a few milliseconds; more at a time would spare little.
+_BATCH = 100
 #: Uses kept in memory for sessions whose window is open; beyond it the use that was noted first is written early.
 _MOST_PENDING = 100_000
+#: The `due` of a use that is written whatever window is open.
+_NOW = 0.0
 
 
 @dataclass(slots=True)
@@ -27,6 +33,8 @@ class _Use:
     snapshot: Snapshot
     latest: float
     due: float
+    record: Record | None = None
+    """What it was noted by, where that is written at once."""
 
 
 class Renewal:
@@ -36,7 +44,8 @@ class Renewal:
         self._records = records
         self._clock = clock
         self._uses: dict[str, _Use] = {}
-        self._writes: set[asyncio.Task[None]] = set()
+        self._queue: dict[str, _Use] = {}
+        self._writing: asyncio.Task[None] | None = None
 
     def last_use(self, member: str) -> float:
         """The latest use that is not written yet, 0.0 when there is none."""
@@ -50,9 +59,11 @@ class Renewal:
             use.latest = max(use.latest, now)
             return
         due = record.session.last_seen + snapshot.life.touch_window
-        self._enter(record.member, _Use(snapshot, now, due))
+        use = _Use(snapshot, now, due)
+        self._enter(record.member, use)
         if due <= now:
-            self._spawn(self._write(record.member, record))
+            use.record = record
+            self._write_soon(record.member, use)
 
     def note(self, snapshot: Snapshot, member: str, now: float) -> None:
         """Note a use of a session whose record is not at hand."""
@@ -65,14 +76,17 @@ class Renewal:
     def forget(self, member: str) -> None:
         """The session has ended."""
         self._uses.pop(member, None)
+        self._queue.pop(member, None)
 
     async def flush(self, now: float | None = None) -> None:
-        """Write the uses whose window has closed by `now`; all of them when it is None."""
-        due = [member for member, use in self._uses.items() if now is None or use.due <= now]
-        for member in due:
-            await self._write(member, None)
-        if self._writes:
-            await asyncio.gather(*self._writes)
+        """Write the uses whose window has closed by `now`; all of them when it is None. Returns when they are written."""
+        for member, use in self._uses.items():
+            if now is None:
+                use.due = _NOW
+            if now is None or use.due <= now:
+                self._write_soon(member, use)
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
 
     async def run(self, every: float = 1.0) -> None:
         """Flush, forever."""
@@ -82,33 +96,79 @@ class Renewal:
 
     def _enter(self, member: str, use: _Use) -> None:
         if len(self._uses) >= _MOST_PENDING:
-            self._spawn(self._write(next(iter(self._uses)), None))
+            oldest = next(iter(self._uses))
+            early = self._uses.pop(oldest)
+            early.due = _NOW
+            self._write_soon(oldest, early)
         self._uses[member] = use
 
-    def _spawn(self, write: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(write)
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
+    def _write_soon(self, member: str, use: _Use) -> None:
+        """With the others of this moment, and with those that come while a batch is under way."""
+        self._queue[member] = use
+        if self._writing is None:
+            self._writing = asyncio.ensure_future(self._work())
 
-    async def _write(self, member: str, record: Record | None) -> None:
-        use = self._uses.get(member)
-        if use is None:
-            return
-        latest = use.latest
+    async def _work(self) -> None:
         try:
-            if record is None:
-                record = await self._records.read(use.snapshot, member)
-            for _ in range(_ATTEMPTS):
-                if record is None or record.session.last_seen >= latest:
-                    break
-                outcome = await self._records.swap(use.snapshot, record, touched(record.session, latest), self._clock())
-                if not isinstance(outcome, Conflict):
-                    break
-                record = self._records.opened(use.snapshot, member, outcome.record)
-        except StoreAway:
-            use.due = self._clock() + use.snapshot.life.touch_window  # the use stays noted and is tried again
+            while self._queue:
+                snapshot = next(iter(self._queue.values())).snapshot
+                batch = dict(islice(((member, use) for member, use in self._queue.items() if use.snapshot is snapshot), _BATCH))
+                for member in batch:
+                    del self._queue[member]
+                try:
+                    await self._write(snapshot, batch)
+                except StoreAway:
+                    later = self._clock() + snapshot.life.touch_window
+                    for use in batch.values():  # those that stay noted are tried again then
+                        use.due, use.record = later, None
+        finally:
+            self._writing = None
+
+    async def _write(self, snapshot: Snapshot, uses: dict[str, _Use]) -> None:
+        records = await self._at_hand(snapshot, uses)
+        for _ in range(_ATTEMPTS):
+            now = self._clock()
+            changes = []
+            for member, record in records.items():
+                use = uses[member]
+                if record is None:
+                    self._written(member, use, use.latest)
+                elif not self._put_off(member, use, record, now):
+                    changes.append((record, touched(record.session, use.latest)))
+            if not changes:
+                return
+            outcomes = await self._records.swap_many(snapshot, changes, now)
+            records = {}
+            for (record, session), outcome in zip(changes, outcomes, strict=True):
+                if isinstance(outcome, Conflict):
+                    records[record.member] = self._records.opened(snapshot, record.member, outcome.record)
+                else:
+                    self._written(record.member, uses[record.member], uses[record.member].latest if isinstance(outcome, Gone) else session.last_seen)
+
+    async def _at_hand(self, snapshot: Snapshot, uses: dict[str, _Use]) -> dict[str, Record | None]:
+        """The records: as noted, as copied, or as they are now. A write on what is not true any more only loses its race."""
+        records = {member: use.record or self._records.copy(snapshot, member) for member, use in uses.items()}
+        unknown = [member for member, record in records.items() if record is None]
+        records.update(zip(unknown, await self._records.read_many(snapshot, unknown), strict=True))
+        return records
+
+    def _put_off(self, member: str, use: _Use, record: Record, now: float) -> bool:
+        """Whether there is nothing to write now: somebody has written a later use, or one that opened a window."""
+        last_seen = record.session.last_seen
+        if last_seen >= use.latest:
+            self._written(member, use, last_seen)
+            return True
+        closes = last_seen + use.snapshot.life.touch_window
+        if use.due == _NOW or closes <= now:
+            return False
+        use.due, use.record = closes, None
+        return True
+
+    def _written(self, member: str, use: _Use, latest: float) -> None:
+        """Uses up to `latest` need no write any more."""
+        if self._uses.get(member) is not use:
             return
         if use.latest > latest:
-            use.due = latest + use.snapshot.life.touch_window
-        elif self._uses.get(member) is use:
+            use.due, use.record = latest + use.snapshot.life.touch_window, None
+        else:
             del self._uses[member]

@@ -6,8 +6,8 @@ The index entry is always written before its record, so no live record is ever m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -28,6 +28,16 @@ class Conflict:
     record: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A change to make if the revision of the record at `key` is still `revision`; `ttl` in seconds."""
+
+    key: str
+    revision: bytes
+    record: bytes = field(repr=False)
+    ttl: float
+
+
 class SessionStore(Protocol):
     """Sealed records with a time to live, changed by compare-and-set on the revision in their bytes 1–8."""
 
@@ -45,6 +55,9 @@ class SessionStore(Protocol):
 
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         """Replace the record if its revision is still `revision`; never creates one."""
+
+    async def swap_many(self, swaps: Sequence[Swap]) -> list[Swapped | Gone | Conflict]:
+        """What `swap` says of each, in one round trip. They are made one by one: when this raises StoreAway, some may have been made."""
 
     async def delete(self, key: str) -> bool:
         """Delete the record whatever its revision; whether there was one."""

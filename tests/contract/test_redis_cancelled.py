@@ -11,7 +11,7 @@ import pytest
 from gateway.stores import StoreAway
 from gateway.stores.redis import RedisSessionStore, RedisThrottleStore, open_redis
 from gateway.stores.redis.connect import MOST_CONNECTIONS, Client
-from gateway.stores.sessions import Conflict
+from gateway.stores.sessions import Conflict, Swap
 from tests.servers import Redis
 
 KEYS = [f"gw:s:{number}" for number in range(50)]
@@ -38,11 +38,15 @@ async def test_each_reply_belongs_to_its_key_however_many_are_cancelled(client: 
     turns = count()
 
     async def ask(key: str) -> None:
-        match next(turns) % 3:
+        match next(turns) % 4:
             case 0:
                 assert await store.get(key) == record(key)
             case 1:
                 assert await store.get_many([key, "gw:s:none"]) == [record(key), None]
+            case 2:
+                assert await store.swap_many([Swap(one, b"\xff" * 8, b"x", 600) for one in (key, KEYS[0])]) == [
+                    Conflict(record(one)) for one in (key, KEYS[0])
+                ]
             case _:
                 assert await store.swap(key, b"\xff" * 8, b"x", 600) == Conflict(record(key))
 

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.stores import StoreAway
 from gateway.stores.redis import RedisSessionStore, RedisThrottleStore, open_redis
-from gateway.stores.sessions import Conflict, Swapped
+from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
 from tests.certificates import Authority
 from tests.servers import Redis, free_port
 
@@ -33,6 +33,7 @@ CALLS: dict[str, Call] = {
     "get_many": lambda sessions, _: sessions.get_many(["gw:s:1", "gw:s:2"]),
     "put": lambda sessions, _: sessions.put("gw:s:1", RECORD, 60),
     "swap": lambda sessions, _: sessions.swap("gw:s:1", REVISION, NEXT, 60),
+    "swap_many": lambda sessions, _: sessions.swap_many([Swap("gw:s:1", REVISION, NEXT, 60)] * 2),
     "delete": lambda sessions, _: sessions.delete("gw:s:1"),
     "delete_revision": lambda sessions, _: sessions.delete_revision("gw:s:1", REVISION),
     "index_add": lambda sessions, _: sessions.index_add("gw:u:1", "aa", 100.0, 1.0),
@@ -219,9 +220,13 @@ async def test_a_restart_forgets_scripts_and_they_are_sent_again(own_redis: Redi
     assert await stores.sessions.swap("gw:s:1", REVISION, NEXT, 60) == Swapped()
     await stores.client.execute_command("SCRIPT FLUSH")
     assert await stores.sessions.swap("gw:s:1", REVISION, NEXT, 60) == Conflict(NEXT)
+    await stores.client.execute_command("SCRIPT FLUSH")
+    batch = [Swap("gw:s:1", REVISION, NEXT, 60), Swap("gw:s:none", REVISION, NEXT, 60), Swap("gw:s:1", NEXT[1:9], NEXT, 60)]
+    assert await stores.sessions.swap_many(batch) == [Conflict(NEXT), Gone(), Swapped()]
     assert await stores.throttle.take("gw:t:1", 1, 60) == 0.0
     info = await stores.client.execute_command("INFO", "commandstats")
     await stores.sessions.swap("gw:s:1", REVISION, NEXT, 60)
+    await stores.sessions.swap_many(batch)
     again = await stores.client.execute_command("INFO", "commandstats")
     assert again["cmdstat_eval"] == info["cmdstat_eval"], "what the server has is not sent again"
 
@@ -240,6 +245,14 @@ async def test_full_memory_is_away_and_reading_goes_on(open_stores: Callable[...
         assert "memory" in await away(lambda: stores.sessions.put("gw:s:1", RECORD, 60))
         await away(lambda: stores.throttle.take("gw:t:1", 3, 60))
         assert await stores.sessions.get("gw:s:1") is None
+
+
+async def test_one_refused_write_of_many_is_away_and_the_others_are_made(redis_url: str, open_stores: Callable[..., Stores]) -> None:
+    stores = open_stores(redis_url)
+    await stores.client.execute_command("SADD", "gw:s:1", "no record")
+    await stores.sessions.put("gw:s:2", RECORD, 60)
+    assert "WRONGTYPE" in await away(lambda: stores.sessions.swap_many([Swap(key, REVISION, NEXT, 60) for key in ("gw:s:1", "gw:s:2")]))
+    assert await stores.sessions.get("gw:s:2") == NEXT
 
 
 async def test_a_replica_refuses_writes(own_redis: Redis, open_stores: Callable[..., Stores]) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.core.session import TTL_SLACK
-from gateway.stores.sessions import Conflict, Gone, Swapped
+from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
 from tests.contract.stores import World
 
 KEY = "gw:s:" + "ab" * 32
@@ -127,6 +127,27 @@ async def test_of_thirty_parallel_swaps_one_wins_and_the_others_see_it(world: Wo
     assert len(winners) == 1
     assert await world.sessions.get(KEY) == winners[0]
     assert [outcome for outcome in outcomes if outcome != Swapped()] == [Conflict(winners[0])] * 29
+
+
+async def test_many_swaps_are_each_judged_alone_and_answered_in_their_order(world: World) -> None:
+    keys = [f"gw:s:{number:064x}" for number in range(250)]
+    for number, key in enumerate(keys):
+        if number % 3 < 2:
+            await world.sessions.put(key, record(number % 3, key.encode()), 100)
+    assert await world.sessions.swap_many([Swap(key, revision(0), record(1, b"new"), 1000) for key in keys]) == [
+        (Swapped(), Conflict(record(1, key.encode())), Gone())[number % 3] for number, key in enumerate(keys)
+    ]
+    expected = [(record(1, b"new"), record(1, key.encode()), None)[number % 3] for number, key in enumerate(keys)]
+    assert await world.sessions.get_many(keys) == expected
+    await world.forward(101)
+    assert await world.sessions.get_many(keys) == [one if number % 3 == 0 else None for number, one in enumerate(expected)]
+    assert await world.sessions.swap_many([]) == []
+
+
+async def test_of_two_swaps_of_one_record_in_a_batch_the_first_wins(world: World) -> None:
+    await world.sessions.put(KEY, record(1), 100)
+    batch = [Swap(KEY, revision(1), record(2, b"first"), 100), Swap(KEY, revision(1), record(2, b"second"), 100)]
+    assert await world.sessions.swap_many(batch) == [Swapped(), Conflict(record(2, b"first"))]
 
 
 async def test_delete_says_whether_there_was_one(world: World) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from gateway.core.session import TTL_SLACK
 from gateway.stores.memory.shelf import Shelf
-from gateway.stores.sessions import Conflict, Gone, Swapped
+from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
 
 
 class MemorySessionStore:
@@ -40,6 +40,10 @@ class MemorySessionStore:
             return Conflict(present)
         self._records.put(key, record, self._clock() + ttl)
         return Swapped()
+
+    async def swap_many(self, swaps: Sequence[Swap]) -> list[Swapped | Gone | Conflict]:
+        """What `swap` says of each."""
+        return [await self.swap(one.key, one.revision, one.record, one.ttl) for one in swaps]
 
     async def delete(self, key: str) -> bool:
         """Delete the record; whether there was one."""

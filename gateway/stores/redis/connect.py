@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -73,6 +73,26 @@ class Client(Redis):
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
             raise StoreAway(f"{self._place}: {_cause(error)}") from None
 
+    async def execute_many(self, commands: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+        """The answers in one round trip, a NoScriptError in the place of its command's. Raises StoreAway within the timeout, and when a command
+        failed: the others may have been carried out."""
+        if not commands:
+            return []
+        pipeline = self.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            async with asyncio.timeout(self._timeout), self._turns:
+                answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        except DataError:
+            raise
+        except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
+            raise StoreAway(f"{self._place}: {_cause(error)}") from None
+        for answer in answers:
+            if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
+                raise StoreAway(f"{self._place}: {_cause(answer)}") from None
+        return answers
+
 
 class Script:
     """A Lua script, sent as a whole only where the server does not have it: at first, and after a restart or a fail-over."""
@@ -87,6 +107,15 @@ class Script:
             return await client.execute_command("EVALSHA", self.sha, 1, key, *values)
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, 1, key, *values)
+
+    async def run_many(self, client: Client, runs: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+        """What the script returns for each (key, *values), all in one round trip."""
+        answers = await client.execute_many([("EVALSHA", self.sha, 1, *run) for run in runs])
+        unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        again = await client.execute_many([("EVAL", self.text, 1, *runs[number]) for number in unknown])
+        for number, answer in zip(unknown, again, strict=True):
+            answers[number] = answer
+        return answers
 
 
 def open_redis(url: str, password: str | None = None, *, timeout: float = 0.5) -> Client:

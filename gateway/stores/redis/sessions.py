@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from gateway.core.session import TTL_SLACK
 from gateway.stores.redis.connect import Client, Script
 from gateway.stores.redis.reads import SharedReads
-from gateway.stores.sessions import Conflict, Gone, Swapped
+from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
 
 #: The revision stands in bytes 2 to 9, as Lua counts.
 _SWAP = Script("""
@@ -69,10 +70,12 @@ class RedisSessionStore:
 
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         """Replace the record if its revision is still `revision`."""
-        present = await _SWAP.run(self._client, key, revision, record, milliseconds(ttl))
-        if present is None:
-            return Gone()
-        return Conflict(present) if isinstance(present, bytes) else Swapped()
+        return _swapped(await _SWAP.run(self._client, key, revision, record, milliseconds(ttl)))
+
+    async def swap_many(self, swaps: Sequence[Swap]) -> list[Swapped | Gone | Conflict]:
+        """What `swap` says of each, in one round trip."""
+        runs = [(one.key, one.revision, one.record, milliseconds(one.ttl)) for one in swaps]
+        return [_swapped(present) for present in await _SWAP.run_many(self._client, runs)]
 
     async def delete(self, key: str) -> bool:
         """Delete the record; whether there was one."""
@@ -115,6 +118,13 @@ class RedisSessionStore:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _swapped(present: Any) -> Swapped | Gone | Conflict:
+    """What the swap script returned."""
+    if present is None:
+        return Gone()
+    return Conflict(present) if isinstance(present, bytes) else Swapped()
 
 
 def milliseconds(seconds: float) -> int:
