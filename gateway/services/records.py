@@ -9,13 +9,17 @@ from typing import NamedTuple
 from gateway.core.session import Session, decode, encode
 from gateway.crypto.keys import KeyRing
 from gateway.crypto.sealing import open_record, revision_of, seal_record
+from gateway.services.bounded import Bounded
 from gateway.services.copies import Copies
 from gateway.snapshot import Snapshot
 from gateway.stores.sessions import Conflict, Gone, SessionStore, Swap, Swapped
 
 _BATCH = 500
-#: Opened records that are remembered by their bytes (about 2 KiB each).
+#: Opened records that are remembered by their bytes, and what they may weigh together (bytes).
 _MOST_KNOWN = 4096
+_MOST_KNOWN_BYTES = 16 << 20
+#: What an opened record weighs besides what its bytes say (bytes; measured).
+_OPENED = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Records:
     def __init__(self, store: SessionStore, key_prefix: str, copies: Copies[Record] | None = None) -> None:
         self._store = store
         self._prefix = key_prefix
-        self._known: dict[bytes, _Known] = {}
+        self._known: Bounded[bytes, _Known] = Bounded(_MOST_KNOWN, _MOST_KNOWN_BYTES)
         self._copies = copies
         self._ring: KeyRing | None = None
 
@@ -57,16 +61,14 @@ class Records:
         known = self._known.get(record)
         if known is not None and known.ring is snapshot.keys and known.record.member == member:
             return known.record
-        inside = open_record(snapshot.keys, self.key(member), bytes.fromhex(member), record)
-        if inside is None:
-            return None
         try:
+            inside = open_record(snapshot.keys, self.key(member), bytes.fromhex(member), record)
+            if inside is None:
+                return None
             opened = Record(member, decode(inside), revision_of(record))
         except (ValueError, KeyError, TypeError):
             return None
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[record] = _Known(snapshot.keys, opened)
+        self._known.keep(record, _Known(snapshot.keys, opened), _OPENED + 2 * len(record))
         return opened
 
     def copy(self, snapshot: Snapshot, member: str) -> Record | None:
@@ -81,18 +83,17 @@ class Records:
     async def read(self, snapshot: Snapshot, member: str) -> Record | None:
         """The record as it is now."""
         if self._copies is None:
-            return await self._read(snapshot, member)
+            record = await self._store.get(self.key(member))
+            return None if record is None else self.opened(snapshot, member, record)
         mark = self._copies.begin(member)
-        record: Record | None = None
+        opened, weight = None, 0
         try:
-            record = await self._read(snapshot, member)
+            record = await self._store.get(self.key(member))
+            if record is not None:
+                opened, weight = self.opened(snapshot, member, record), _OPENED + len(record)
         finally:
-            self._copies.finish(mark, record if snapshot.keys is self._ring else None)
-        return record
-
-    async def _read(self, snapshot: Snapshot, member: str) -> Record | None:
-        record = await self._store.get(self.key(member))
-        return None if record is None else self.opened(snapshot, member, record)
+            self._copies.finish(mark, opened if snapshot.keys is self._ring else None, weight)
+        return opened
 
     def _changed(self, member: str) -> None:
         if self._copies is not None:
