@@ -35,6 +35,7 @@ from redis.exceptions import (
     ResponseError,
 )
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.stores import StoreAway
 
@@ -71,7 +72,7 @@ class Client(Redis):
         except (NoScriptError, DataError):
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
-            raise StoreAway(f"{self._place}: {_cause(error)}") from None
+            raise StoreAway(f"{self._place}: {cause(error)}") from None
 
     async def execute_many(self, commands: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
         """The answers in one round trip, a NoScriptError in the place of its command's. Raises StoreAway within the timeout, and when a command
@@ -87,10 +88,10 @@ class Client(Redis):
         except DataError:
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
-            raise StoreAway(f"{self._place}: {_cause(error)}") from None
+            raise StoreAway(f"{self._place}: {cause(error)}") from None
         for answer in answers:
             if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
-                raise StoreAway(f"{self._place}: {_cause(answer)}") from None
+                raise StoreAway(f"{self._place}: {cause(answer)}") from None
         return answers
 
 
@@ -154,6 +155,7 @@ def _pool(url: str, password: str | None, timeout: float, protocol: int) -> Conn
         socket_timeout=None,
         socket_connect_timeout=timeout,
         driver_info=None,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
     if password is not None:
         pool.connection_kwargs["password"] = password
@@ -175,7 +177,8 @@ _REPLIES = (
 )
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """What went wrong, for people; never the words of Redis, which may quote a command."""
     for kind, text in _REPLIES:
         if isinstance(error, kind):
             return text
