@@ -63,7 +63,7 @@ class SessionSection(Section):
     rotate_grace: Duration = setting(60.0, "How long the replaced secret works after its successor was first presented.")
     touch_every: Duration = setting(30.0, "At most one renewal write per session in this time, but for the first after a pause.")
     cache: Literal["off", "tracked"] = setting(
-        "off", "tracked: copies in each process that the store invalidates by push; off: every request reads the store."
+        "tracked", "tracked: copies in each process, which Redis tells of every change; off: every request reads the store."
     )
     cache_lease: Pause = setting(0.5, "A copy is good only this long after sending the last PING that was answered.")
     max_per_user: Annotated[int, Field(ge=1, le=100_000)] = setting(

@@ -8,8 +8,10 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 from gateway.services.audit import Event
+from gateway.services.copies import Copies
 from gateway.stores import StoreAway
-from gateway.telemetry.metrics import LoginOutcome, Metrics, SessionEvent
+from gateway.stores.redis.tracking import Tracking
+from gateway.telemetry.metrics import CopyEvent, CopyNumbers, LoginOutcome, Metrics, SessionEvent, TrackingState
 
 _Store = TypeVar("_Store")
 
@@ -38,6 +40,18 @@ def counting_events(metrics: Metrics) -> Callable[[Event], None]:
             metrics.login(_LOGINS[event])
 
     return heard
+
+
+def copy_numbers(copies: Copies[Any], tracking: Tracking) -> CopyNumbers:
+    """The numbers of copies that `tracking` keeps true."""
+    state = TrackingState.GOOD if tracking.good else TrackingState.LOST if tracking.refused is None else TrackingState.REFUSED
+    events = {
+        CopyEvent.HIT: copies.hits,
+        CopyEvent.MISS: copies.misses,
+        CopyEvent.INVALIDATION: copies.invalidations,
+        CopyEvent.FLUSH: copies.flushes,
+    }
+    return CopyNumbers(events, len(copies), copies.bytes, state)
 
 
 def counting_absence(store: _Store, count: Callable[[], None]) -> _Store:

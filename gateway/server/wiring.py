@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gateway import __version__
@@ -15,7 +16,7 @@ from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
 from gateway.crypto.tokens import RequestIds
 from gateway.server.admin import Admin
-from gateway.server.counting import counting_absence, counting_events
+from gateway.server.counting import copy_numbers, counting_absence, counting_events
 from gateway.server.files import Watched
 from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
@@ -66,6 +67,7 @@ def fixed_values(settings: Settings) -> dict[str, object]:
     return {
         "server.listen": server.listen,
         "server.admin_listen": server.admin_listen,
+        "server.workers": server.workers,
         "server.tls": server.tls,
         "server.shutdown_delay": server.shutdown_delay,
         "server.shutdown_grace": server.shutdown_grace,
@@ -114,7 +116,9 @@ def make_process(
     session_store = counting_absence(stores.sessions, store_was_away)
     copies: Copies[Record] = Copies(f"{settings.session.key_prefix}s:")
     tracking = open_tracking(settings, copies.changed, clocks.monotonic)
-    copies.source = tracking
+    if tracking is not None:
+        copies.source = tracking
+        metrics.watch_copies(partial(copy_numbers, copies, tracking))
     records = Records(session_store, settings.session.key_prefix, copies if tracking is not None else None)
     renewal = Renewal(records, clocks.wall)
     sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
@@ -151,8 +155,9 @@ def make_process(
         public,
         admin,
         readiness,
+        metrics,
+        reloader,
         [effects.run, watch.run, renewal.run, login.run, reloader.watch, *([tracking.run] if tracking is not None else [])],
-        reloader.reload,
         proxy.close_tunnels,
         close,
         audit,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -65,6 +65,34 @@ class Reload(StrEnum):
     REFUSED = "refused"
 
 
+class CopyEvent(StrEnum):
+    """What happened to the copies of sessions in this process."""
+
+    HIT = "hit"
+    MISS = "miss"
+    INVALIDATION = "invalidation"
+    FLUSH = "flush"
+
+
+class TrackingState(StrEnum):
+    """Whether copies serve, and why not."""
+
+    OFF = "off"
+    GOOD = "good"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+class CopyNumbers(NamedTuple):
+    """The copies' numbers when they were asked for. Events only grow."""
+
+    events: Mapping[CopyEvent, int]
+    kept: int
+    kept_bytes: int
+    tracking: TrackingState
+
+
+_NO_COPIES: Final = CopyNumbers(dict.fromkeys(CopyEvent, 0), 0, 0, TrackingState.OFF)
 _Label = TypeVar("_Label", bound=StrEnum)
 
 
@@ -94,6 +122,7 @@ class Metrics:
         self._refused_connections = 0
         self._connections: Callable[[], int] = int
         self._tunnels: Callable[[], int] = int
+        self._copies: Callable[[], CopyNumbers] = lambda: _NO_COPIES
         self.expect_routes([NO_ROUTE])
         self.registry.register(Collected(self._families))
         ProcessCollector(registry=self.registry)
@@ -109,6 +138,10 @@ class Metrics:
         """Where to read how many connections and tunnels are open."""
         self._connections = connections
         self._tunnels = tunnels
+
+    def watch_copies(self, numbers: Callable[[], CopyNumbers]) -> None:
+        """Where to read what copies of sessions do. They count for themselves, since nothing may be called for each hit."""
+        self._copies = numbers
 
     def request(self, route: str, status: int, seconds: float, *, answered: bool = True) -> None:
         """One request was answered; `answered` is false when no upstream said anything, which makes a 502 or 504 ours."""
@@ -149,6 +182,7 @@ class Metrics:
     def _families(self) -> Iterator[Metric]:
         yield from self._request_families()
         yield _counter("gateway_sessions", "What happened to sessions.", "event", self._sessions)
+        yield from self._copy_families()
         yield _counter("gateway_logins", "Attempts to log in.", "outcome", self._logins)
         yield _counter("gateway_store_errors", "Calls that a store did not answer.", "store", self._store_errors)
         yield _counter("gateway_config_reloads", "Configurations read while running.", "outcome", self._reloads)
@@ -158,6 +192,16 @@ class Metrics:
         info = GaugeMetricFamily("gateway_build_info", "The version that runs.", labels=["version"])
         info.add_metric([self._version], 1)
         yield info
+
+    def _copy_families(self) -> Iterator[Metric]:
+        numbers = self._copies()
+        yield _counter("gateway_session_copies", "What happened to copies of sessions.", "event", numbers.events)
+        yield GaugeMetricFamily("gateway_session_copies_kept", "Copies of sessions in memory.", value=numbers.kept)
+        yield GaugeMetricFamily("gateway_session_copies_bytes", "What the copies weigh.", value=numbers.kept_bytes)
+        tracking = GaugeMetricFamily("gateway_session_tracking", "1 for the state that client tracking is in.", labels=["state"])
+        for state in TrackingState:
+            tracking.add_metric([state.value], state is numbers.tracking)
+        yield tracking
 
     def _request_families(self) -> Iterator[Metric]:
         requests = CounterMetricFamily("gateway_requests", "Requests answered.", labels=["route", "status"])
