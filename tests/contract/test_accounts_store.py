@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.util import await_only
 
 from gateway.core.identity import Identity, State
 from gateway.stores import StoreAway
@@ -232,8 +233,7 @@ async def test_an_abandoned_visit_leaves_nothing_behind(database_url):
     ann = sample_account("ann")
     await SqlAccountStore(patient).add(ann)
 
-    async def hold(connection) -> None:
-        await connection.execute(text("UPDATE users SET name = 'held'"))
+    async def meanwhile() -> None:
         for _ in range(3):
             with pytest.raises(StoreAway):
                 await store.set_groups(ann.identity.user_id, ("a",))
@@ -241,6 +241,10 @@ async def test_an_abandoned_visit_leaves_nothing_behind(database_url):
         await asyncio.wait((impatient,), timeout=0.05)
         impatient.cancel()
         await asyncio.gather(impatient, return_exceptions=True)
+
+    def hold(connection) -> None:
+        connection.execute(text("UPDATE users SET name = 'held'"))
+        await_only(meanwhile())
 
     await patient.write(hold, within=LONG)
     await patient.close()
@@ -262,13 +266,13 @@ async def test_a_locked_sqlite_file_is_away_in_time(tmp_path):
     await store.add(sample_account("ann"))
     other = open_database(f"sqlite:///{tmp_path}/users.db")
 
-    async def hold(connection) -> None:
+    async def meanwhile() -> None:
         async with asyncio.timeout(3):
             with pytest.raises(StoreAway):
                 await store.add(sample_account("bob"))
         assert await store.find("ann@example.com") is not None  # readers go on
 
-    await other.write(hold, within=LONG)
+    await other.write(lambda _: await_only(meanwhile()), within=LONG)
     await store.add(sample_account("bob"))
     await other.close()
     await store.close()

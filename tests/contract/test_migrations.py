@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.stores.sql import schema
+from gateway.stores.sql import schema, steps
 from gateway.stores.sql.engine import LONG, open_database
 from gateway.stores.sql.schema import Standing
 
@@ -19,6 +19,10 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path):
     opened = open_database(url, within=LONG)
     yield opened
     await opened.close()
+
+
+def test_the_versions_by_name_are_the_steps_there_are():
+    assert list(schema.VERSIONS) == steps.versions()
 
 
 async def test_a_new_database_comes_to_the_newest_version_and_is_as_the_models_say(database):
@@ -63,6 +67,12 @@ async def test_a_database_of_a_newer_gateway_is_left_alone(database):
     with pytest.raises(ValueError, match="newer"):
         await schema.upgrade(database)
     assert await schema.current(database) == "9999"
+
+
+async def test_two_versions_at_once_are_none_of_ours(database):
+    await schema.upgrade(database)
+    await database.write(lambda connection: connection.execute(text("INSERT INTO alembic_version VALUES ('0000')")))
+    assert await schema.standing(database) is Standing.FOREIGN
 
 
 async def test_a_state_that_is_none_is_refused_by_the_database(database):

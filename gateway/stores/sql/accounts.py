@@ -10,20 +10,17 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, Row, case, delete, func, insert, literal, or_, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, CursorResult, Row, case, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.email import address_key
 from gateway.core.identity import Identity, State
 from gateway.crypto.passwords import scheme_of
 from gateway.stores.accounts import Account, AddressTaken, SessionEffect
 from gateway.stores.sql.engine import LONG, Database
-from gateway.stores.sql.tables import EffectRow, UserRow
+from gateway.stores.sql.tables import EFFECTS, USERS
 
-_USERS: Final = UserRow.__table__
-_EFFECTS: Final = EffectRow.__table__
 #: Characters of an ordinary argon2 hash behind its parameters: `$`, 22 of salt, `$`, 43 of hash.
 _ARGON2_TAIL: Final = 67
 _BCRYPT_HEAD: Final = 7
@@ -37,17 +34,17 @@ class SqlAccountStore:
 
     async def find(self, email: str) -> Account | None:
         """By canonical address, without regard to case."""
-        return await self._one(UserRow.email_key == address_key(email))
+        return await self._one(USERS.c.email_key == address_key(email))
 
     async def get(self, user_id: str) -> Account | None:
         """By id."""
-        return await self._one(UserRow.id == user_id)
+        return await self._one(USERS.c.id == user_id)
 
     async def epoch(self, user_id: str) -> int | None:
         """The epoch as it is now; None when the account is gone."""
 
-        async def work(connection: AsyncConnection) -> int | None:
-            return await connection.scalar(select(UserRow.session_epoch).where(UserRow.id == user_id))
+        def work(connection: Connection) -> int | None:
+            return connection.scalar(select(USERS.c.session_epoch).where(USERS.c.id == user_id))
 
         return await self._database.read(work)
 
@@ -67,8 +64,8 @@ class SqlAccountStore:
             "last_login": account.last_login,
         }
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(insert(UserRow).values(row))
+        def work(connection: Connection) -> None:
+            connection.execute(insert(USERS).values(row))
 
         try:
             await self._database.write(work)
@@ -77,12 +74,12 @@ class SqlAccountStore:
 
     async def list(self, *, limit: int = 1000, after: str | None = None) -> Sequence[Account]:
         """In the order of addresses, after the address `after`."""
-        query = select(_USERS).order_by(UserRow.email_key).limit(limit)
+        query = select(USERS).order_by(USERS.c.email_key).limit(limit)
         if after is not None:
-            query = query.where(UserRow.email_key > address_key(after))
+            query = query.where(USERS.c.email_key > address_key(after))
 
-        async def work(connection: AsyncConnection) -> Sequence[Account]:
-            return [_account(row) for row in await connection.execute(query)]
+        def work(connection: Connection) -> Sequence[Account]:
+            return [_account(row) for row in connection.execute(query)]
 
         return await self._database.read(work)
 
@@ -101,17 +98,17 @@ class SqlAccountStore:
     async def rehash(self, user_id: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == old).values(password_hash=new))
+        def work(connection: Connection) -> None:
+            connection.execute(update(USERS).where(USERS.c.id == user_id, USERS.c.password_hash == old).values(password_hash=new))
 
         await self._database.write(work)
 
     async def delete(self, user_id: str) -> SessionEffect | None:
         """Also ends the sessions."""
 
-        async def work(connection: AsyncConnection) -> SessionEffect | None:
-            epoch = await connection.scalar(delete(UserRow).where(UserRow.id == user_id).returning(UserRow.session_epoch))
-            return None if epoch is None else await self._leave(connection, SessionEffect(user_id, epoch + 1, epoch + 1), ends=True)
+        def work(connection: Connection) -> SessionEffect | None:
+            epoch = connection.scalar(delete(USERS).where(USERS.c.id == user_id).returning(USERS.c.session_epoch))
+            return None if epoch is None else self._leave(connection, SessionEffect(user_id, epoch + 1, epoch + 1), ends=True)
 
         return await self._database.write(work)
 
@@ -122,12 +119,12 @@ class SqlAccountStore:
     async def end_all_sessions(self) -> int:
         """The same for every account, in one transaction; how many accounts there are."""
         # `WHERE true`: without it SQLite takes the ON of ON CONFLICT for a join's.
-        every = select(UserRow.id, UserRow.session_epoch, UserRow.session_epoch.label("end_below")).where(true())
+        every = select(USERS.c.id, USERS.c.session_epoch, USERS.c.session_epoch.label("end_below")).where(true())
 
-        async def work(connection: AsyncConnection) -> int:
-            changed: CursorResult[Any] = await connection.execute(update(UserRow).values(session_epoch=UserRow.session_epoch + 1))
+        def work(connection: Connection) -> int:
+            changed: CursorResult[Any] = connection.execute(update(USERS).values(session_epoch=USERS.c.session_epoch + 1))
             left = self._insert().from_select(["user_id", "epoch", "end_below"], every)
-            await connection.execute(_upserting(left, ends=True))
+            connection.execute(_upserting(left, ends=True))
             return changed.rowcount
 
         return await self._database.write(work, within=LONG)
@@ -135,14 +132,14 @@ class SqlAccountStore:
     async def record_login(self, user_id: str, now: float) -> None:
         """Set the last login."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(update(UserRow).where(UserRow.id == user_id).values(last_login=now))
+        def work(connection: Connection) -> None:
+            connection.execute(update(USERS).where(USERS.c.id == user_id).values(last_login=now))
 
         await self._database.write(work)
 
     async def strongest_hashes(self) -> Sequence[str]:
         """One example hash for every scheme and set of parameters in the table: what a refusal's time is padded to."""
-        stored = UserRow.password_hash
+        stored = USERS.c.password_hash
         # Grouping in SQL keeps the answer small; hashes with a salt of unusual length come as several groups, which `scheme_of` joins.
         head = case(
             (stored.like("$2%"), func.substr(stored, 1, _BCRYPT_HEAD)),
@@ -150,8 +147,8 @@ class SqlAccountStore:
         )
         query = select(func.min(stored)).where(or_(stored.like("$2%"), stored.like("$argon2%"))).group_by(head)
 
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            found = {scheme_of(one): one for one in await connection.scalars(query) if one is not None}
+        def work(connection: Connection) -> Sequence[str]:
+            found = {scheme_of(one): one for one in connection.scalars(query) if one is not None}
             return [one for scheme, one in found.items() if scheme is not None]
 
         return await self._database.read(work)
@@ -159,24 +156,24 @@ class SqlAccountStore:
     async def effects(self) -> Sequence[SessionEffect]:
         """The effects that have not been applied yet."""
 
-        async def work(connection: AsyncConnection) -> Sequence[SessionEffect]:
-            return [SessionEffect(row.user_id, row.epoch, row.end_below) for row in await connection.execute(select(_EFFECTS))]
+        def work(connection: Connection) -> Sequence[SessionEffect]:
+            return [SessionEffect(row.user_id, row.epoch, row.end_below) for row in connection.execute(select(EFFECTS))]
 
         return await self._database.read(work)
 
     async def effect_applied(self, effect: SessionEffect) -> None:
         """Delete the row if its epoch is still the effect's."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(EffectRow).where(EffectRow.user_id == effect.user_id, EffectRow.epoch == effect.epoch))
+        def work(connection: Connection) -> None:
+            connection.execute(delete(EFFECTS).where(EFFECTS.c.user_id == effect.user_id, EFFECTS.c.epoch == effect.epoch))
 
         await self._database.write(work)
 
     async def ping(self) -> None:
         """Raises StoreAway unless the database answers and holds the tables."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(select(UserRow.id).limit(1))
+        def work(connection: Connection) -> None:
+            connection.execute(select(USERS.c.id).limit(1))
 
         await self._database.read(work)
 
@@ -185,36 +182,40 @@ class SqlAccountStore:
         await self._database.close()
 
     async def _one(self, condition: Any) -> Account | None:
-        async def work(connection: AsyncConnection) -> Account | None:
-            row = (await connection.execute(select(_USERS).where(condition))).first()
+        def work(connection: Connection) -> Account | None:
+            row = (connection.execute(select(USERS).where(condition))).first()
             return None if row is None else _account(row)
 
         return await self._database.read(work)
 
     async def _change(self, user_id: str, values: dict[str, str], *, ends: bool) -> SessionEffect | None:
         changing = (
-            update(UserRow).where(UserRow.id == user_id).values(session_epoch=UserRow.session_epoch + 1, **values).returning(UserRow.session_epoch)
+            update(USERS).where(USERS.c.id == user_id).values(session_epoch=USERS.c.session_epoch + 1, **values).returning(USERS.c.session_epoch)
         )
 
-        async def work(connection: AsyncConnection) -> SessionEffect | None:
-            epoch = await connection.scalar(changing)
-            return None if epoch is None else await self._leave(connection, SessionEffect(user_id, epoch, epoch if ends else 0), ends=ends)
+        def work(connection: Connection) -> SessionEffect | None:
+            epoch = connection.scalar(changing)
+            return None if epoch is None else self._leave(connection, SessionEffect(user_id, epoch, epoch if ends else 0), ends=ends)
 
         return await self._database.write(work)
 
-    async def _leave(self, connection: AsyncConnection, effect: SessionEffect, *, ends: bool) -> SessionEffect:
+    def _leave(self, connection: Connection, effect: SessionEffect, *, ends: bool) -> SessionEffect:
         """Upsert the user's row; returns it as it stands, an older change's `end_below` that is still waiting included."""
         left = self._insert().values(user_id=effect.user_id, epoch=effect.epoch, end_below=effect.end_below)
-        end_below = await connection.scalar(_upserting(left, ends=ends).returning(EffectRow.end_below))
+        end_below = connection.scalar(_upserting(left, ends=ends).returning(EFFECTS.c.end_below))
         return SessionEffect(effect.user_id, effect.epoch, end_below or 0)
 
     def _insert(self) -> Any:
-        return sqlite.insert(EffectRow) if self._database.dialect == "sqlite" else postgresql.insert(EffectRow)
+        if self._database.dialect == "sqlite":
+            return sqlite.insert(EFFECTS)
+        from sqlalchemy.dialects import postgresql  # loaded with the engine by now; who keeps accounts in SQLite need not pay for it
+
+        return postgresql.insert(EFFECTS)
 
 
 def _upserting(left: Any, *, ends: bool) -> Any:
     changed = {"epoch": left.excluded.epoch} | ({"end_below": left.excluded.end_below} if ends else {})
-    return left.on_conflict_do_update(index_elements=[EffectRow.user_id], set_=changed)
+    return left.on_conflict_do_update(index_elements=[EFFECTS.c.user_id], set_=changed)
 
 
 def _account(row: Row[Any]) -> Account:

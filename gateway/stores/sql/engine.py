@@ -5,6 +5,9 @@ and, for a unix socket, `?host=/folder`. A visit is one transaction; it ends in 
 a host that hangs. Whatever goes wrong is `StoreAway`, whose text names the kind of failure and never a statement, a value or a secret. Only
 integrity is the caller's matter.
 
+Work on a connection is plain code that runs in a greenlet; where the driver waits, SQLAlchemy hands the wait to the loop. `sqlalchemy.ext.asyncio`
+does the same through a second set of classes, and importing it takes the whole object mapper with it: 7 MiB and a tenth of the start.
+
 Known wart: when a write is abandoned its outcome is unknown. What sessions must feel is written in the same transaction, so either both happen or
 none.
 """
@@ -15,17 +18,16 @@ import asyncio
 import os
 import sqlite3
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
-import asyncpg
-from sqlalchemy import URL, AsyncAdaptedQueuePool, event, make_url
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 
 from gateway.stores import StoreAway
 
@@ -39,7 +41,7 @@ LONG: Final = 300.0
 _BUSY: Final = 1200
 #: How long closing waits for visits that were abandoned (seconds); a driver gives a dead connection up within two.
 _ENDING: Final = 3.0
-_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError)
 #: What kinds of failure mean, where their names say too little. SQLite's by the code of the error, others by their class.
 _MEANINGS: Final = {
     "SQLITE_NOTADB": "the file is not a database",
@@ -57,9 +59,9 @@ _POSTGRES_OPTIONS: Final = frozenset({"host", "port", "sslmode", "sslrootcert", 
 
 
 class Database:
-    """An engine, how long a visit to it may take (seconds), and SQLite's file (None for a server)."""
+    """An engine, how long a visit to it may take (seconds), SQLite's file (None for a server), and what errors its driver has of its own."""
 
-    def __init__(self, engine: AsyncEngine, within: float = WITHIN, file: Path | None = None) -> None:
+    def __init__(self, engine: Engine, within: float = WITHIN, file: Path | None = None, failures: tuple[type[BaseException], ...] = ()) -> None:
         self.file = file
         self._place = _place(engine.url) if file is None else str(file)
         self._readers = engine
@@ -67,6 +69,7 @@ class Database:
         # SQLite has one writer at a time, and whoever finds it busy polls: here they queue in order, and hold no connection that readers need.
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self._within = within
+        self._failures: tuple[type[BaseException], ...] = (*_FAILURES, *failures)
         self._visits: set[asyncio.Task[Any]] = set()
 
     @property
@@ -74,11 +77,11 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._readers.dialect.name
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, in a transaction of its own. Raises StoreAway."""
         return await self._visit(_transact(self._readers, work), self._within)
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[T]], *, within: float | None = None) -> T:
+    async def write(self, work: Callable[[Connection], T], *, within: float | None = None) -> T:
         """The same, holding SQLite's write lock from the start. Raises StoreAway, or IntegrityError as it comes."""
 
         async def in_turn() -> T:
@@ -93,7 +96,7 @@ class Database:
             self._abandon(visit)
         if self._visits:
             await asyncio.wait(self._visits, timeout=_ENDING)
-        await self._readers.dispose()
+        await greenlet_spawn(self._readers.dispose)
 
     async def _visit(self, work: Coroutine[Any, Any, T], within: float) -> T:
         visit = asyncio.create_task(work)
@@ -112,7 +115,7 @@ class Database:
             return visit.result()
         except IntegrityError:
             raise
-        except _FAILURES as error:
+        except self._failures as error:
             raise StoreAway(f"the database {self._place} is away ({_cause(error)})") from None
 
     def _abandon(self, visit: asyncio.Task[Any]) -> None:
@@ -126,9 +129,12 @@ class Database:
             visit.exception()  # an abandoned visit may fail; nobody waits for it any more
 
 
-async def _transact(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    async with engine.begin() as connection:
-        return await work(connection)
+async def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    def transaction() -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return await greenlet_spawn(transaction)
 
 
 def open_database(url: str, password: str | None = None, *, within: float = WITHIN) -> Database:
@@ -144,7 +150,7 @@ def open_database(url: str, password: str | None = None, *, within: float = WITH
             raise ValueError("a database in SQLite takes no options")
         return Database(_open_sqlite(parsed.database), within, Path(parsed.database))
     if parsed.get_backend_name() == "postgresql":
-        return Database(_open_postgres(parsed, password, within), within)
+        return _open_postgres(parsed, password, within)
     raise ValueError("the database must be sqlite:///… or postgresql://…")
 
 
@@ -155,7 +161,7 @@ def create_file(database: Database) -> None:
     os.close(os.open(database.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _open_sqlite(path: str) -> AsyncEngine:
+def _open_sqlite(path: str) -> Engine:
     # mode=rw: a connection never creates the file, so a database that vanished is away and not suddenly empty.
     file = f"file:{quote(path)}?mode=rw"
 
@@ -167,10 +173,13 @@ def _open_sqlite(path: str) -> AsyncEngine:
         connection._thread.daemon = True  # as SQLAlchemy does where it connects itself: a forgotten thread must not keep the process
         return await connection
 
+    def create() -> Any:
+        return engine.dialect.dbapi.connect(async_creator_fn=connect)  # type: ignore[union-attr]  # the dialect's module has it, its protocol not
+
     url = URL.create("sqlite+aiosqlite", database=path)
-    engine = create_async_engine(url, hide_parameters=True, pool_timeout=WITHIN, async_creator=connect, poolclass=AsyncAdaptedQueuePool)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_engine(url, hide_parameters=True, pool_timeout=WITHIN, creator=create, poolclass=AsyncAdaptedQueuePool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -192,7 +201,9 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("gateway_begin", "BEGIN"))
 
 
-def _open_postgres(url: URL, password: str | None, within: float) -> AsyncEngine:
+def _open_postgres(url: URL, password: str | None, within: float) -> Database:
+    import asyncpg  # costs start-up time and 5 MiB with its dialect, which who keeps accounts in SQLite need not pay
+
     unknown = set(url.query) - _POSTGRES_OPTIONS
     if unknown:
         raise ValueError(f"the database's URL has an unknown option {min(unknown)}")
@@ -207,7 +218,8 @@ def _open_postgres(url: URL, password: str | None, within: float) -> AsyncEngine
     url = url.set(drivername="postgresql+asyncpg", query=query)
     if password is not None:
         url = url.set(password=password)
-    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=within, pool_recycle=1800, connect_args=connect)
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=within, pool_recycle=1800, connect_args=connect)
+    return Database(engine, within, failures=(asyncpg.PostgresError, asyncpg.InterfaceError))
 
 
 def _place(url: URL) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Double, MetaData, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, CheckConstraint, Column, Double, MetaData, String, Table, Text
 
 #: Every constraint has a name that a later migration can drop it by, the same on both databases.
 NAMING: Final = {
@@ -20,36 +19,31 @@ NAMING: Final = {
 }
 
 
-class Table(DeclarativeBase):
-    """What all tables share."""
+METADATA: Final = MetaData(naming_convention=NAMING)
 
-    metadata = MetaData(naming_convention=NAMING)
+#: Accounts. `email_key` is `core.email.address_key(email)`; `groups` is a JSON list of names; `session_epoch` rises with every change that the
+#: account's sessions must feel.
+USERS: Final = Table(
+    "users",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("email_key", String(1024), nullable=False, unique=True),
+    Column("name", String(100), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("session_epoch", BigInteger, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_login", Double),
+    CheckConstraint("state IN ('created', 'verified', 'expired', 'disabled')", name="state"),
+)
 
-
-class UserRow(Table):
-    """An account. `email_key` is `core.email.address_key(email)`; `groups` is a JSON list of names; `session_epoch` rises with every change that the
-    account's sessions must feel."""
-
-    __tablename__ = "users"
-    __table_args__ = (CheckConstraint("state IN ('created', 'verified', 'expired', 'disabled')", name="state"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    email: Mapped[str] = mapped_column(String(254))
-    email_key: Mapped[str] = mapped_column(String(1024), unique=True)
-    name: Mapped[str] = mapped_column(String(100))
-    state: Mapped[str] = mapped_column(String(16))
-    groups: Mapped[str] = mapped_column(Text)
-    password_hash: Mapped[str | None] = mapped_column(Text)
-    session_epoch: Mapped[int] = mapped_column(BigInteger)
-    created: Mapped[float] = mapped_column(Double)
-    last_login: Mapped[float | None] = mapped_column(Double)
-
-
-class EffectRow(Table):
-    """What a user's sessions have yet to feel; one row a user. No foreign key: it outlives a deleted account."""
-
-    __tablename__ = "session_effects"
-
-    user_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    epoch: Mapped[int] = mapped_column(BigInteger)
-    end_below: Mapped[int] = mapped_column(BigInteger)
+#: What a user's sessions have yet to feel; one row a user. No foreign key: it outlives a deleted account.
+EFFECTS: Final = Table(
+    "session_effects",
+    METADATA,
+    Column("user_id", String(36), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("end_below", BigInteger, nullable=False),
+)
