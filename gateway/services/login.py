@@ -24,6 +24,8 @@ from gateway.stores.accounts import Account, AccountStore
 
 #: When to come back if too many others are logging in (seconds).
 _BUSY_AGAIN = 2.0
+#: When to measure again where nothing could be measured (seconds): refusals wait for it.
+_NOT_LEARNT_AGAIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Login:
         return await self._begin(snapshot, facts, account, checked, password, remember=remember)
 
     async def learn(self) -> None:
-        """Find out how long refusals must last: before serving, and now and then, since hashes come and go. A store that is away changes nothing."""
+        """Find out how long refusals must last: at the start, and now and then, since hashes come and go. A store that is away changes nothing."""
         try:
             stored = await self._accounts.strongest_hashes()
         except StoreAway:
@@ -103,10 +105,10 @@ class Login:
             pass  # a measurement among so many others would say nothing
 
     async def run(self, every: float = 3600.0) -> None:
-        """Go on learning, forever; what counts at the start was measured before serving."""
+        """Go on learning, forever; refusals wait for the first time."""
         while True:
-            await asyncio.sleep(every)
             await self.learn()
+            await asyncio.sleep(every if self._passwords.slowest else _NOT_LEARNT_AGAIN)
 
     async def _refuse(self, facts: Facts, account: Account | None, checked: Checked) -> Wrong:
         reason = "unknown" if account is None else "wrong" if not checked.right else account.identity.state.value

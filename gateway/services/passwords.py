@@ -3,7 +3,7 @@
 The pool has few threads (the hash releases the interpreter's lock and wants memory and cores) and a queue that is as long as people wait: whoever
 would wait longer is turned away at once, so that logins pile up nowhere. A refusal lasts from the start of its hashing until the slowest scheme and
 parameters among the stored hashes would have finished, and holds no place in the pool while it waits: time says neither whether an account exists
-nor how its password is stored.
+nor how its password is stored. Before that has been measured no refusal is answered; a process serves everything else meanwhile.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Passwords:
         self._clock = clock
         self._sleep = sleep
         self._slowest: dict[str, float] = {}
+        self._measured = asyncio.Event()
 
     @property
     def slowest(self) -> float:
@@ -68,6 +69,7 @@ class Passwords:
         """Learn how long refusals must last from one example of every kind of hash that is stored, and of those made now."""
         hashes = {self._hasher.kind(one): one for one in (*stored, self._hasher.dummy)}
         self._slowest = {kind: await self._run(self._time, one) * _MARGIN for kind, one in hashes.items() if kind is not None}
+        self._measured.set()
 
     async def hash(self, password: str) -> str:
         """A hash of a new password. Raises Busy."""
@@ -78,7 +80,8 @@ class Passwords:
         return await self._run(self._check, stored, password)
 
     async def wait_out(self, checked: Checked) -> None:
-        """Return when a refusal of `checked` may be answered."""
+        """Return when a refusal of `checked` may be answered: not before `measure` has returned for the first time."""
+        await self._measured.wait()
         left = checked.started + self.slowest - self._clock()
         if left > 0:
             await self._sleep(left)

@@ -159,6 +159,7 @@ async def open_site(clock: SettableClock, file: Path) -> AsyncIterator[Site]:
     records = Records(store, "gw:")
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
     passwords = Passwords(hasher, 1)
+    await passwords.measure([])
     login = Login(accounts, sessions, Throttle(MemoryThrottleStore(clock), "gw:"), passwords, audit, clock)
     site = Site(clock, Pages(sessions, login, Problems(), _no_keys, clock), store, accounts, audit_lines)
     runner = web.ServerRunner(web.Server(site.answer))

@@ -84,6 +84,8 @@ def test_a_password_that_is_no_unicode_is_only_wrong():
 def test_nobody_knows_the_dummys_password():
     assert HASHER.dummy != Hasher(CHEAPEST).dummy
     assert not HASHER.needs_rehash(HASHER.dummy)
+    assert scheme_of(HASHER.dummy) == scheme_of(HASHER.hash("password"))
+    assert len(HASHER.dummy) == len(HASHER.hash("password"))
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,8 @@ async def world(clock: SettableClock, tmp_path: Path) -> AsyncIterator[World]:
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
     hasher = CountingHasher()
     passwords = Passwords(hasher, threads=2, clock=hasher.now, sleep=sleep)
+    await passwords.measure([])
+    hasher.verified = 0
     login = Login(accounts, sessions, Throttle(FailingThrottle(clock, outages), "gw:"), passwords, audit, clock)
     yield World(clock, accounts, store, sessions, hasher, passwords, login, lines, outages, slept, sample_snapshot(throttle=PATIENT))
     passwords.close()
@@ -226,6 +228,16 @@ async def test_every_refusal_is_waited_out_and_no_success(world):
     world.slept.clear()
     assert isinstance(await world.attempt(), LoggedIn)
     assert world.slept == []
+
+
+async def test_learning_begins_at_once_and_goes_on_while_nothing_was_learnt(world):
+    world.hasher.takes = 2.0
+    learning = asyncio.create_task(world.login.run())
+    async with asyncio.timeout(20):
+        while not world.passwords.slowest:
+            await asyncio.sleep(0)
+    learning.cancel()
+    assert world.passwords.slowest == pytest.approx(2.2)
 
 
 async def test_what_was_learnt_of_hashes_outlives_an_outage(world):

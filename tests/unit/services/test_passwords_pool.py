@@ -110,6 +110,18 @@ async def test_a_refusal_lasts_as_long_as_the_slowest_kind_of_hash_that_is_store
     passwords.close()
 
 
+async def test_no_refusal_is_answered_before_it_is_known_how_long_it_must_last():
+    clock = Sleeps()
+    passwords = Passwords(TickingHasher(clock, {}), threads=1, clock=clock, sleep=clock.sleep)
+    refusal = asyncio.create_task(passwords.wait_out(await passwords.check(None, "x")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not refusal.done()
+    await passwords.measure([])
+    await refusal
+    passwords.close()
+
+
 async def test_a_kind_that_is_gone_slows_nobody_any_more():
     clock = Sleeps()
     slow = Hasher(Argon2Cost(16, 2, 1)).hash("password")
