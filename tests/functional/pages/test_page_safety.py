@@ -6,7 +6,6 @@ import re
 from urllib.parse import quote
 
 import pytest
-from jinja2 import Environment
 
 from gateway.core.answer import Fail, Problem
 from gateway.core.decide import Reason
@@ -159,18 +158,17 @@ def test_a_problem_that_passes_offers_another_try_of_what_was_only_read():
 
 def test_every_template_escapes_by_itself():
     """No template turns escaping off (advisory 95db563)."""
-    loader = Problems().renderer
-    sources = [template.filename or "" for template in loader._templates.values()]
-    for file in sources:
-        with open(file, encoding="utf-8") as source:
+    environment = Problems().renderer._templates()
+    assert environment.autoescape is True
+    names = environment.list_templates(["html"])
+    assert names
+    for name in names:
+        template = environment.get_template(name)
+        with open(template.filename or "", encoding="utf-8") as source:
             text = source.read()
         assert "|safe" not in text.replace(" ", "")
         assert "autoescape" not in text
-        assert all(environment.autoescape is True for environment in _environments(loader))
-
-
-def _environments(loader: object) -> list[Environment]:
-    return [template.environment for template in loader._templates.values()]  # type: ignore[attr-defined]
+        assert template.environment.autoescape is True
 
 
 async def test_a_known_hosts_error_page_finds_its_style_there(site: Site):

@@ -18,7 +18,7 @@ from gateway.core.identity import State
 from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher
 from gateway.services.audit import Audit
 from gateway.services.login import LoggedIn, Login, Outcome, Throttled, Unverified, Wrong
-from gateway.services.passwords import Passwords
+from gateway.services.passwords import Checked, Passwords
 from gateway.services.records import Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Found, Sessions
@@ -58,6 +58,13 @@ class CountingHasher(Hasher):
     def hash(self, password: str) -> str:
         self.made += 1
         return super().hash(password)
+
+
+class NoHashes:
+    """A table of accounts without passwords."""
+
+    async def strongest_hashes(self) -> list[str]:
+        return []
 
 
 class Outages:
@@ -230,14 +237,15 @@ async def test_every_refusal_is_waited_out_and_no_success(world):
     assert world.slept == []
 
 
-async def test_learning_begins_at_once_and_goes_on_while_nothing_was_learnt(world):
-    world.hasher.takes = 2.0
-    learning = asyncio.create_task(world.login.run())
+async def test_learning_begins_at_once():
+    passwords, clock = Passwords(CountingHasher(), threads=1), SettableClock()
+    accounts: Any = NoHashes()
+    unused: Any = None
+    learning = asyncio.create_task(Login(accounts, unused, unused, passwords, unused, clock).run())
     async with asyncio.timeout(20):
-        while not world.passwords.slowest:
-            await asyncio.sleep(0)
+        await passwords.wait_out(Checked(right=False, started=0.0))
     learning.cancel()
-    assert world.passwords.slowest == pytest.approx(2.2)
+    passwords.close()
 
 
 async def test_what_was_learnt_of_hashes_outlives_an_outage(world):
