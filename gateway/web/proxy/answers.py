@@ -5,7 +5,7 @@ transfer codings other than one `chunked`, control characters in the reason, end
 complete is `Broken`. Bytes after it leave the answer good and the connection unusable (proxying.md C16, corpus S of advisories.md mirrored).
 
 RFC 9112 section 6.3 says how long a body is. Bodies of known length and bodies that end with the connection go past the parser, without being copied.
-Trailers are read and dropped (proxying.md B11).
+Trailers are read and dropped (proxying.md B11). Ordinary heads go past it too where `begin` was given names: heads.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import httptools
 
 from gateway.core.headers import Header
 from gateway.web.proxy.faults import Broken
+from gateway.web.proxy.heads import Ready, read_ready
+from gateway.web.proxy.names import Names
 
 #: Bytes of everything that comes before a body: interim answers, the head. Above it the answer is refused (proxying.md H20 asks for 100 KiB).
 MOST_HEAD: Final = 256 * 1024
@@ -24,6 +26,11 @@ MOST_HEAD: Final = 256 * 1024
 MOST_FIELDS: Final = 1000
 
 _REASON: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+#: What a body comes in.
+Piece = bytes | memoryview
+_NONE: Final[frozenset[bytes]] = frozenset()
 
 
 class Head(NamedTuple):
@@ -39,8 +46,8 @@ class Head(NamedTuple):
 class AnswerReader:
     """Reads the answers of one connection, one at a time: `begin`, then `feed` until `complete`.
 
-    `pieces` are the parts of the body that have come and nobody has taken yet; `reusable` says whether another answer may follow on the connection;
-    `tail` is what came behind a 101.
+    `head` or `ready` is the head, once it has come; `pieces` are the parts of the body that have come and nobody has taken yet; `reusable` says
+    whether another answer may follow on the connection; `tail` is what came behind a 101.
     """
 
     __slots__ = (
@@ -52,6 +59,8 @@ class AnswerReader:
         "_interim",
         "_left",
         "_length",
+        "_names",
+        "_own_cookies",
         "_parser",
         "_reason",
         "_seen",
@@ -60,6 +69,7 @@ class AnswerReader:
         "complete",
         "head",
         "pieces",
+        "ready",
         "reusable",
         "tail",
     )
@@ -69,23 +79,31 @@ class AnswerReader:
         self._fresh = True
         self.begin(head_only=False, upgrading=False)
 
-    def begin(self, *, head_only: bool, upgrading: bool) -> None:
-        """Make ready for the answer to the next request: to HEAD (no body follows), or to a handshake (101 may come)."""
+    def begin(self, *, head_only: bool, upgrading: bool, names: Names | None = None, own_cookies: frozenset[bytes] = _NONE) -> None:
+        """Make ready for the answer to the next request: to HEAD (no body follows), or to a handshake (101 may come). `names` and `own_cookies` are
+        for `heads.read_ready`; without them every head is read by the parser."""
+        self._head_only = head_only
+        self._upgrading = upgrading
+        self._names = names
+        self._own_cookies = own_cookies
+        self._seen = self._left = 0
+        self._to_end = False
+        self.head: Head | None = None
+        self.ready: Ready | None = None
+        self.pieces: list[Piece] = []
+        self.tail = b""
+        self.complete = self.reusable = False
+
+    def _begin_parser(self) -> None:
         if not self._fresh:
             # The parser did not see the end of the last answer.
             self._parser = httptools.HttpResponseParser(self)
             self._fresh = True
-        self._head_only = head_only
-        self._upgrading = upgrading
-        self._interim = self._chunked = self._to_end = False
+        self._interim = self._chunked = False
         self._headers: list[Header] = []
         self._reason = b""
         self._length: int | None = None
-        self._fields = self._seen = self._left = 0
-        self.head: Head | None = None
-        self.pieces: list[bytes] = []
-        self.tail = b""
-        self.complete = self.reusable = False
+        self._fields = 0
 
     @property
     def untouched(self) -> bool:
@@ -100,7 +118,7 @@ class AnswerReader:
             self.pieces.append(data)
         elif self.complete:
             self.reusable = False
-        else:
+        elif self._names is None or self._seen or not self._feed_ready(data):
             self._feed_parser(data)
 
     def end(self, *, clean: bool) -> None:
@@ -128,9 +146,31 @@ class AnswerReader:
             self.reusable = False  # something follows the body that nobody asked for
         self.pieces.append(data)
 
+    def _feed_ready(self, data: bytes) -> bool:
+        """Read an ordinary head and what came of its body; false where the parser has to."""
+        assert self._names is not None
+        ready = read_ready(data, self._names, self._own_cookies)
+        if ready is None:
+            return False
+        left = ready.length - len(data) + ready.end
+        if left < 0:
+            return False
+        if left:
+            self._left = left
+            self.pieces.append(memoryview(data)[ready.end :])
+        else:
+            self.complete = True
+            self.pieces.append(data[ready.end :])
+        self._seen = ready.end
+        self.ready = ready
+        self.reusable = ready.reusable
+        return True
+
     def _feed_parser(self, data: bytes) -> None:
-        if not self._seen and data[:5] != b"HTTP/" and not b"HTTP/".startswith(data):
-            raise Broken("not an HTTP answer")  # llhttp also knows RTSP and ICE
+        if not self._seen:
+            if data[:5] != b"HTTP/" and not b"HTTP/".startswith(data):
+                raise Broken("not an HTTP answer")  # llhttp also knows RTSP and ICE
+            self._begin_parser()
         self._seen += len(data)
         try:
             self._parser.feed_data(data)

@@ -1,33 +1,42 @@
 """One connection to an upstream: an asyncio protocol around an AnswerReader.
 
-Life: idle → `ask` → `answer()` awaited → body pieces pushed into a sink as they come → complete → idle again (the pool's work), or thrown away.
+Life: idle → `ask` → the head and the pieces of the body are pushed into a sink as they come → complete → idle again (the pool's work), or thrown
+away.
 Bytes that come while nothing is asked end the connection: they can only be meant for somebody else (response queue poisoning, corpus S mirrored).
 
-Pieces are pushed from `data_received`, so a body costs no task switch and no queue; who cannot take more pauses the transport. Time is one coarse
-deadline and at most one timer per connection, moved only when it fires: a timer for each request or piece would cost more than the piece.
+All is pushed from `data_received`, so an answer costs no task switch and no queue, and no piece waits in memory for its turn; who cannot take more
+pauses the transport. Time is one coarse deadline and at most one timer per connection, moved only when it fires: a timer for each request or piece
+would cost more than the piece.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
-from gateway.web.proxy.answers import AnswerReader, Head
+from gateway.web.proxy.answers import AnswerReader, Piece
 from gateway.web.proxy.faults import AnswerTimeout, Broken, ProxyFault, Stale
+from gateway.web.proxy.names import Names
+
+log = logging.getLogger("gateway.proxy")
 
 _NEVER = float("inf")
 
 
 class Sink(Protocol):
-    """Who takes the pieces of a body."""
+    """Who takes an answer: `answered` once, then `take` until it is complete; or `fail` at any time, and nothing more."""
 
-    def take(self, pieces: list[bytes], *, complete: bool) -> None:
+    def answered(self, reader: AnswerReader) -> None:
+        """The head has come; `reader` has it, with what came of the body."""
+
+    def take(self, pieces: Sequence[Piece], *, complete: bool) -> None:
         """The next pieces; `complete` with the last of them (which may be none)."""
 
     def fail(self, fault: ProxyFault) -> None:
-        """There will be no more, and the body is not complete."""
+        """There will be no more, and the answer is not complete."""
 
 
 class Raw(Protocol):
@@ -47,18 +56,17 @@ class Connection(asyncio.Protocol):
     """`lost` is called once when the connection has ended. `reused` is true from the second request on."""
 
     __slots__ = (
-        "_asked",
+        "_answered",
         "_deadline",
         "_drained",
         "_idle",
-        "_loop",
         "_lost",
         "_sink",
         "_timer",
         "_timer_at",
         "_tunnel",
-        "_waiter",
         "fault",
+        "loop",
         "reader",
         "reused",
         "transport",
@@ -66,14 +74,13 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
-        self._loop = loop
+        self.loop = loop
         self._lost = lost
-        self._asked = False
+        self._answered = False
         self._deadline = _NEVER
         self._idle = _NEVER
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
-        self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._sink: Sink | None = None
         self._tunnel: Raw | None = None
@@ -90,42 +97,39 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------- asking and answering
 
-    def ask(self, data: bytes, *, head_only: bool, upgrading: bool = False) -> None:
-        """Send the head of a request, with its body or the first part of it."""
-        self.reader.begin(head_only=head_only, upgrading=upgrading)
-        self._asked = True
+    def ask(
+        self,
+        data: bytes,
+        sink: Sink,
+        within: float,
+        *,
+        head_only: bool = False,
+        upgrading: bool = False,
+        names: Names | None = None,
+        own_cookies: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """Send the head of a request, with its body or the first part of it; its answer, which must begin `within` so many seconds, is the sink's."""
+        self.reader.begin(head_only=head_only, upgrading=upgrading, names=names, own_cookies=own_cookies)
+        self._sink = sink
+        self._answered = False
+        self.expect_within(within)
         self.transport.write(data)
 
-    async def answer(self) -> Head:
-        """The head of the answer; what came of the body with it is in `reader.pieces`. Raises ProxyFault."""
-        reader = self.reader
-        while reader.head is None:
-            if self.fault is not None:
-                raise self.fault
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        return reader.head
-
-    def stream(self, sink: Sink, idle: float) -> None:
-        """Push the rest of the body into `sink`, as it comes; `idle` seconds at most between two pieces."""
-        self._sink = sink
+    def expect_pieces(self, idle: float) -> None:
+        """From now on at most `idle` seconds between two pieces of the body."""
         self._idle = idle
         self.expect_within(idle)
-        if self.fault is not None:
-            sink.fail(self.fault)
-        elif self.reader.pieces or self.reader.complete:
-            self._push()
 
     def go_raw(self, tunnel: Raw) -> None:
         """From here on bytes are handed over as they are, and no time limit holds."""
         self._tunnel = tunnel
+        self._sink = None
         self.expect_within(_NEVER)
         if self.transport.is_closing():
             tunnel.ended()
 
     def rest(self, idle_limit: float) -> None:
         """The answer is complete and was taken: nothing may come before the next request."""
-        self._asked = False
         self._sink = None
         self._idle = _NEVER
         self.reused = True
@@ -133,21 +137,20 @@ class Connection(asyncio.Protocol):
 
     def expect_within(self, seconds: float) -> None:
         """Something must happen within `seconds` from now (infinity: at any time)."""
-        self._deadline = when = self._loop.time() + seconds
+        self._deadline = when = self.loop.time() + seconds
         if when < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = when
-            self._timer = self._loop.call_at(when, self._tick)
+            self._timer = self.loop.call_at(when, self._tick)
 
     def abandon(self, fault: ProxyFault) -> None:
-        """Throw the connection away; whoever waits for its answer gets `fault`."""
+        """Throw the connection away; whoever waits for the rest of its answer gets `fault`."""
         if self.fault is not None:
             return
         self.fault = fault
         if self.transport is not None:
             self.transport.abort()
-        self._wake()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.fail(fault)
@@ -155,7 +158,7 @@ class Connection(asyncio.Protocol):
     async def drain(self) -> None:
         """Wait until the upstream takes more. Raises ProxyFault when it never will. One at a time."""
         if self.writing_paused:
-            self._drained = self._loop.create_future()
+            self._drained = self.loop.create_future()
             await self._drained
         if self.fault is not None:
             raise self.fault
@@ -170,24 +173,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the upstream."""
-        if self._tunnel is not None:
-            self._tunnel.from_upstream(data)
+        if self._sink is None:
+            if self._tunnel is not None:
+                self._tunnel.from_upstream(data)
+            else:
+                self.abandon(Broken("bytes came that nobody asked for"))
             return
-        if not self._asked:
-            self.abandon(Broken("bytes came that nobody asked for"))
-            return
-        reader = self.reader
         try:
-            reader.feed(data)
+            self.reader.feed(data)
         except Broken as fault:
             self.abandon(fault)
             return
-        if self._sink is not None:
-            if self._idle != _NEVER:
-                self._deadline = self._loop.time() + self._idle
-            self._push()
-        elif reader.head is not None:
-            self._wake()
+        self._push()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended; that may be where the answer ends too."""
@@ -197,7 +194,7 @@ class Connection(asyncio.Protocol):
         try:
             if self._tunnel is not None:
                 self._tunnel.ended()
-            elif self._asked and self.fault is None:
+            elif self._sink is not None:
                 if exc is not None and not self.reader.complete:
                     self._salvage()
                 self._end(exc)
@@ -221,10 +218,21 @@ class Connection(asyncio.Protocol):
     # ---------------------------------------------------------------- inside
 
     def _push(self) -> None:
-        reader = self.reader
-        pieces, reader.pieces = reader.pieces, []
-        assert self._sink is not None
-        self._sink.take(pieces, complete=reader.complete)
+        reader, sink = self.reader, self._sink
+        assert sink is not None
+        try:
+            if self._answered:
+                if self._idle != _NEVER:
+                    self._deadline = self.loop.time() + self._idle
+                pieces, reader.pieces = reader.pieces, []
+                if pieces or reader.complete:
+                    sink.take(pieces, complete=reader.complete)
+            elif reader.ready is not None or reader.head is not None:
+                self._answered = True
+                sink.answered(reader)
+        except Exception:
+            log.exception("an answer could not be passed on")  # a mistake of ours: nobody may wait for ever because of it
+            self.abandon(Broken("the answer could not be passed on"))
 
     def _salvage(self) -> None:
         """Read what is still there. An upstream that refuses a body answers and closes; a write that fails because of that ends the transport before
@@ -233,13 +241,13 @@ class Connection(asyncio.Protocol):
         if sock is None or self.transport.get_extra_info("sslcontext") is not None:
             return
         try:
-            while self.fault is None and (data := os.read(sock.fileno(), 65536)):
+            while self._sink is not None and (data := os.read(sock.fileno(), 65536)):
                 self.data_received(data)
         except OSError:
             pass  # nothing is left, or it is gone
 
     def _end(self, exc: Exception | None) -> None:
-        if self.fault is not None:
+        if self._sink is None:
             return
         reader = self.reader
         untouched = reader.untouched
@@ -248,17 +256,7 @@ class Connection(asyncio.Protocol):
         except Broken as fault:
             self.abandon(Stale(str(fault)) if self.reused and untouched else fault)
             return
-        if self._sink is not None:
-            self._push()
-        else:
-            self._wake()
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        self._push()
 
     def _release_writers(self) -> None:
         drained, self._drained = self._drained, None
@@ -268,7 +266,7 @@ class Connection(asyncio.Protocol):
     def _tick(self) -> None:
         self._timer = None
         self._timer_at = _NEVER
-        left = self._deadline - self._loop.time()
+        left = self._deadline - self.loop.time()
         if left <= 0.001:
             self.abandon(AnswerTimeout("no answer in time"))
         elif left != _NEVER:

@@ -16,14 +16,16 @@ from gateway.core.headers import Header, clean_response, keep_private
 from gateway.services.gatekeeper import Admission
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
-from gateway.web.proxy.answers import Head
-from gateway.web.proxy.asking import UPGRADE, binds_connection, is_bound_scheme, request_head
+from gateway.web.proxy.answers import AnswerReader, Head, Piece
+from gateway.web.proxy.asking import UPGRADE, read_sent, request_head
+from gateway.web.proxy.binding import challenges
 from gateway.web.proxy.connection import Connection
 from gateway.web.proxy.faults import BadBody, Broken, ClientGone, ProxyFault, Stale
+from gateway.web.proxy.heads import Ready
 from gateway.web.proxy.lane import Lane
 from gateway.web.proxy.reply import Reply, status_line
 from gateway.web.proxy.tunnel import Tunnels
-from gateway.web.proxy.upload import Upload, check_length, read_framing
+from gateway.web.proxy.upload import NO_BODY, Upload, check_length, read_framing
 
 log = logging.getLogger("gateway.proxy")
 
@@ -34,10 +36,14 @@ _NO_COOKIE: Final = frozenset({206, 304})
 _NEVER: Final = float("inf")
 
 
-class Errand:
-    """Made for one request; call `forward` or `upgrade` once. Both raise ProxyFault or core.urls.Malformed while the client has heard nothing."""
+class Errand(Reply):
+    """Made for one request, and its answer; call `forward` or `upgrade` once. Both raise ProxyFault or core.urls.Malformed while the client has heard
+    nothing."""
 
-    __slots__ = ("_admission", "_exchange", "_lane", "_monotonic", "_request", "_snapshot")
+    _upload: Upload | None = None
+    _began = 0.0
+    _bound = False
+    _last = False
 
     def __init__(
         self,
@@ -57,116 +63,129 @@ class Errand:
 
     async def forward(self) -> web.StreamResponse:
         """An ordinary request. What comes back has been sent."""
-        upload, head = self._prepare()
-        connection = await self._ask(head, upload)
+        request, admission, lane, snapshot = self._request, self._admission, self._lane, self._snapshot
+        sent = read_sent(request.raw_headers, lane, snapshot.own_cookies)
+        self._bound = sent.bound
+        framing = read_framing(request) if sent.framed else NO_BODY
+        upload = None
+        if framing.length != 0:
+            if "Upgrade" in request.headers:
+                raise BadBody("an upgrade with a body")  # CVE-2026-69243: what one side takes for a body is the next request to the other
+            check_length(framing, lane.route.max_body)
+            upload = self._upload = Upload(request, framing, lane.route.max_body, snapshot.limits.body_idle)
+        head = request_head(sent, admission, lane, snapshot, self._exchange, framing.line)
+        self._began = self._monotonic()
+        body = upload.at_hand() if upload is not None else b""
+        connection = lane.pool.take() or await self._connect()
         try:
-            return await self._pass_on(connection, upload)
+            while True:
+                self._ask(connection, head + body if body else head)
+                if upload is not None and body is None:
+                    upload.start(connection, lane.timeouts.response)
+                try:
+                    await self.finish(connection, lane.timeouts.idle)
+                    return self
+                except Stale:
+                    if self._begun or upload is not None or admission.facts.method not in _IDEMPOTENT:
+                        raise
+                    self._fault = None
+                    connection = await self._connect()  # a new one cannot be stale, so this happens once
+        except ProxyFault as fault:
+            return self._broken(connection, fault)
+        except BaseException:
+            connection.abandon(Broken("the request was given up"))
+            if self._begun:
+                self.break_off()
+            raise
         finally:
             if upload is not None and not upload.complete:
                 await upload.stop()
-            self._part(connection, upload)
+            self._part(connection)
 
     async def upgrade(self, tunnels: Tunnels) -> web.StreamResponse:
         """A WebSocket handshake: a tunnel if the upstream agrees, else an ordinary answer, the last of the client's connection (W4)."""
-        request = self._request
+        request, lane = self._request, self._lane
         if read_framing(request).line:
             raise BadBody("an upgrade with a body")
         if not request._message.upgrade:
             raise BadBody("an upgrade that the server's parser does not see")
-        lane = self._lane
-        connection = await lane.pool.connect(lane.timeouts.connect)
+        sent = read_sent(request.raw_headers, lane, self._snapshot.own_cookies)
+        head = request_head(sent, self._admission, lane, self._snapshot, self._exchange, UPGRADE)
+        self._last = True
+        connection = await self._connect()
         try:
-            connection.ask(self._head(UPGRADE), head_only=False, upgrading=True)
-            answer = await self._answer(connection, self._monotonic())
-            if answer.status != 101:
-                return await self._pass_on(connection, None, last=True)
-            found = self._admission.found
-            reply = Reply(request, self._exchange, 101, keep_alive=False)
-            lines = self._answer_lines(answer)
-            reply.begin(b"%b\r\n%b\r\n\r\n" % (b"\r\n".join(lines), UPGRADE), [], complete=True)
-            await tunnels.run(
-                request, connection, self._exchange, self._snapshot, found.member if found is not None else None, connection.reader.tail
-            )
-            return reply
+            self._began = self._monotonic()
+            connection.ask(head, self, lane.timeouts.response, upgrading=True)
+            await self.finish(connection, lane.timeouts.idle)
+            if self._status == 101:
+                found = self._admission.found
+                member = found.member if found is not None else None
+                await tunnels.run(request, connection, self._exchange, self._snapshot, member, connection.reader.tail)
+            return self
+        except ProxyFault as fault:
+            return self._broken(connection, fault)
         finally:
             connection.abandon(Broken("it was used for a handshake"))
 
     # ---------------------------------------------------------------- the request
 
-    def _prepare(self) -> tuple[Upload | None, bytes]:
-        request, route = self._request, self._lane.route
-        framing = read_framing(request)
-        if framing.length == 0:
-            return None, self._head(framing.line)
-        if "Upgrade" in request.headers:
-            raise BadBody("an upgrade with a body")  # CVE-2026-69243: what one side takes for a body is the next request to the other
-        check_length(framing, route.max_body)
-        return Upload(request, framing, route.max_body, self._snapshot.limits.body_idle), self._head(framing.line)
+    async def _connect(self) -> Connection:
+        return await self._lane.pool.connect(self._lane.timeouts.connect)
 
-    def _head(self, framing: bytes) -> bytes:
-        return request_head(self._request.raw_headers, self._admission, self._lane, self._snapshot, self._exchange, framing)
-
-    async def _ask(self, head: bytes, upload: Upload | None) -> Connection:
-        """Send the request, and wait for the head of the answer; once more on a new connection where that is safe."""
-        pool, timeouts = self._lane.pool, self._lane.timeouts
-        method = self._admission.facts.method
-        began = self._monotonic()
-        body = upload.at_hand() if upload is not None else b""
-        connection = pool.take()
-        while True:
-            if connection is None:
-                connection = await pool.connect(timeouts.connect)
-            try:
-                connection.ask(head + body if body else head, head_only=method == "HEAD")
-                if upload is not None and body is None:
-                    upload.start(connection, timeouts.response)
-                else:
-                    connection.expect_within(timeouts.response)
-                await self._answer(connection, began)
-                return connection
-            except Stale:
-                if upload is not None or method not in _IDEMPOTENT:
-                    raise
-                connection = None  # a new one cannot be stale, so this happens once
-            except BaseException as error:
-                if upload is not None:
-                    await upload.stop()
-                connection.abandon(Broken("the request was given up"))
-                raise error
-
-    async def _answer(self, connection: Connection, began: float) -> Head:
-        answer = await connection.answer()
-        self._exchange.upstream = self._monotonic() - began
-        return answer
+    def _ask(self, connection: Connection, data: bytes) -> None:
+        lane = self._lane
+        # An answer that may have to carry our cookie is read and written in the plain way.
+        names = lane.answer_names if self._admission.set_cookie is None else None
+        head_only = self._admission.facts.method == "HEAD"
+        connection.ask(
+            data,
+            self,
+            lane.timeouts.response,
+            head_only=head_only,
+            names=None if head_only else names,
+            own_cookies=self._snapshot.own_cookies,
+        )
 
     # ---------------------------------------------------------------- the answer
 
-    async def _pass_on(self, connection: Connection, upload: Upload | None, *, last: bool = False) -> Reply:
-        """Send the answer to the client, whole. Raises ProxyFault only where nothing has been sent."""
-        reader = connection.reader
-        answer = reader.head
-        assert answer is not None
-        request = self._request
-        keep_alive = not last and request.keep_alive and (upload is None or upload.complete)
-        reply = Reply(request, self._exchange, answer.status, keep_alive=keep_alive)
-        lines = self._answer_lines(answer)
-        lines.append(reply.frame(None if answer.status == 204 else answer.length, bodyless=answer.bodyless) + b"\r\n")
+    def answered(self, reader: AnswerReader) -> None:
+        """Send the head to the client, with what there is of the body."""
+        self._exchange.upstream = self._monotonic() - self._began
+        upload = self._upload
+        self._keep_alive = not self._last and self._request.keep_alive and (upload is None or upload.complete)
         pieces, reader.pieces = reader.pieces, []
-        idle = self._lane.timeouts.idle
-        reply.begin(b"\r\n".join(lines), pieces, complete=reader.complete)
         try:
-            if not reader.complete:
-                await reply.relay(connection, _NEVER if _is_event_stream(answer.headers) else idle)
-            await reply.flush(idle)
-        except ProxyFault as fault:
-            if not isinstance(fault, ClientGone):
-                log.warning("request %s, route %s: the answer broke off: %s", self._exchange.request_id, self._exchange.route, fault)
-            connection.abandon(fault)
-            reply.break_off()
-        except BaseException:
-            reply.break_off()
-            raise
-        return reply
+            if reader.ready is not None:
+                events = self._pass_ready(reader.ready, pieces, complete=reader.complete)
+            else:
+                assert reader.head is not None
+                events = self._pass_head(reader.head, pieces, complete=reader.complete)
+        except ClientGone as gone:
+            self._fault = gone
+        else:
+            if not self._complete and self._source is not None:
+                self._source.expect_pieces(_NEVER if events else self._lane.timeouts.idle)
+        self.taken()
+
+    def _pass_ready(self, ready: Ready, pieces: list[Piece], *, complete: bool) -> bool:
+        """The same as `_pass_head`, for a head that is made ready already and an answer without a cookie of ours."""
+        self._status = ready.status
+        request_id = self._exchange.request_id.encode("ascii")
+        framing = self.frame(ready.length, bodyless=False)
+        self.begin(b"%b%b\r\nX-Request-Id: %b\r\n%b\r\n" % (ready.lines, self._lane.response_lines, request_id, framing), pieces, complete=complete)
+        return ready.events
+
+    def _pass_head(self, answer: Head, pieces: list[Piece], *, complete: bool) -> bool:
+        """Whether it is an event stream, which may be silent for as long as it likes. Raises ClientGone."""
+        self._status = answer.status
+        lines = self._answer_lines(answer)
+        if answer.status == 101:
+            self._keep_alive = False
+            self.begin(b"%b\r\n%b\r\n\r\n" % (b"\r\n".join(lines), UPGRADE), [], complete=True)
+            return False
+        lines.append(self.frame(None if answer.status == 204 else answer.length, bodyless=answer.bodyless) + b"\r\n")
+        self.begin(b"\r\n".join(lines), pieces, complete=complete)
+        return _is_event_stream(answer.headers)
 
     def _answer_lines(self, answer: Head) -> list[bytes]:
         """The status line and the headers but those of framing; a cookie of ours makes the answer private."""
@@ -179,21 +198,27 @@ class Errand:
         headers.append((b"X-Request-Id", self._exchange.request_id.encode("ascii")))
         return [status_line(answer.status, answer.reason), *map(_line, headers)]
 
-    def _part(self, connection: Connection, upload: Upload | None) -> None:
+    def _broken(self, connection: Connection, fault: ProxyFault) -> web.StreamResponse:
+        """End an answer that broke off. Raises `fault` where it has not begun."""
+        connection.abandon(fault)
+        if not self._begun:
+            raise fault
+        if not isinstance(fault, ClientGone):
+            log.warning("request %s, route %s: the answer broke off: %s", self._exchange.request_id, self._exchange.route, fault)
+        self.break_off()
+        return self
+
+    def _part(self, connection: Connection) -> None:
         """Keep the connection for the next request, if that can be nobody's answer but its own."""
-        answer = connection.reader.head
-        whole = connection.reader.complete and (upload is None or upload.complete)
-        if whole and answer is not None and not binds_connection(self._request.raw_headers) and not _binds(answer.headers):
+        reader, upload = connection.reader, self._upload
+        whole = reader.complete and (upload is None or upload.complete)
+        if whole and not self._bound and (reader.head is None or not challenges(reader.head.headers)):
             self._lane.pool.give_back(connection)
         else:
             connection.abandon(Broken("it cannot be used again"))
 
 
 _line: Final = b": ".join
-
-
-def _binds(headers: list[Header]) -> bool:
-    return any(len(name) == 16 and name.lower() == b"www-authenticate" and is_bound_scheme(value) for name, value in headers)
 
 
 def _is_event_stream(headers: list[Header]) -> bool:

@@ -1,8 +1,8 @@
 """The answer on its way to the client: ready bytes, past aiohttp's response class.
 
-aiohttp gets a response that has been sent already; it only decides, by `keep_alive`, what happens to the connection. A body that came with its head
-goes out in one write with it. The rest is pushed by the upstream's connection as it comes; when the client is slow, the upstream is not read
-(proxying.md B3). An answer that breaks off is never ended in a way that looks whole (B7).
+aiohttp gets a response that has been sent already; it only decides, by `keep_alive`, what happens to the connection. The upstream's connection pushes
+what it reads, and it is written at once: a body that came with its head goes out in one write with it. When the client is slow, the upstream is not
+read (proxying.md B3). An answer that breaks off is never ended in a way that looks whole (B7).
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
 
 from gateway.web.exchange import Exchange
+from gateway.web.proxy.answers import Piece
 from gateway.web.proxy.connection import Connection
 from gateway.web.proxy.faults import ClientGone, ProxyFault
 
 _STATUS_LINES: Final = {(status.value, status.phrase.encode()): b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _NEVER: Final = float("inf")
+#: Up to so many bytes are joined before they are written; copying more costs more than a second buffer.
+_JOINED: Final = 32 * 1024
 #: Closing sends RST: where only the end of the connection ends a body, a FIN would look like a whole one.
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -32,24 +36,29 @@ def status_line(status: int, reason: bytes) -> bytes:
 
 
 class Reply(web.StreamResponse):
-    """An answer that is written by us. `begin` once, then `take` until complete; `outcome` waits for that.
+    """An answer that is written by us. `begin` once, then `take` until complete; `finish` waits for that.
 
     Framing: a body of known length, chunks (HTTP/1.1), or the end of the connection (HTTP/1.0).
     """
 
-    def __init__(self, request: web.BaseRequest, exchange: Exchange, status: int, *, keep_alive: bool) -> None:
-        super().__init__(status=status)
+    # These are the class's, and StreamResponse's own initialiser is left out, because a reply is made for every request and most need none of it.
+    # aiohttp looks at `status`, `prepared` and `keep_alive` of what has been sent.
+    __http_exception__ = False
+    _eof_sent = True
+    _status = 0
+    _keep_alive: bool | None = False
+    _begun = False
+    _chunk = False
+    _complete = False
+    _to_close = False
+    _held = False
+    _source: Connection | None = None
+    _change: asyncio.Future[None] | None = None
+    _fault: ProxyFault | None = None
+
+    def __init__(self, request: web.BaseRequest, exchange: Exchange) -> None:
         self._request = request
         self._exchange = exchange
-        self._keep_alive = keep_alive
-        self._eof_sent = True  # aiohttp has nothing left to send
-        self._chunk = False
-        self._to_close = False
-        self._held = False
-        self._source: Connection | None = None
-        self._change: asyncio.Future[None] | None = None
-        self._complete = False
-        self._fault: ProxyFault | None = None
 
     def frame(self, length: int | None, *, bodyless: bool) -> bytes:
         """Choose the framing; the header lines that tell the client of it, and of what becomes of the connection."""
@@ -70,35 +79,35 @@ class Reply(web.StreamResponse):
             lines += b"Connection: keep-alive\r\n"
         return lines
 
-    def begin(self, head: bytes, pieces: list[bytes], *, complete: bool) -> None:
+    def begin(self, head: bytes, pieces: Sequence[Piece], *, complete: bool) -> None:
         """Send the head with what there is of the body. Raises ClientGone."""
+        transport = self._transport()
+        self._begun = True
         self._complete = complete
-        self._write([head, *self._framed(pieces, complete=complete)])
+        before = self._exchange.sent
+        framed = self._framed(pieces, complete=complete)
+        if self._exchange.sent - before <= _JOINED:
+            transport.write(b"".join((head, *framed)))
+        else:
+            transport.writelines((head, *framed))
 
-    async def relay(self, source: Connection, idle: float) -> None:
-        """Pass the rest of the body on as `source` gets it, `idle` seconds at most without progress. Raises ProxyFault when it breaks off."""
+    async def finish(self, source: Connection, idle: float) -> None:
+        """Wait until `source` has brought all of the answer, and a slow client has taken most of it, so that answers do not pile up; `idle` seconds
+        at most without progress. Raises ProxyFault when there is none or it breaks off."""
         self._source = source
-        source.stream(self, idle)
         while not self._complete:
             if self._fault is not None:
                 raise self._fault
             if self._held:
-                await self.flush(idle)  # returns at once where the client has caught up in the meantime
+                await self._flush(idle)  # returns at once where the client has caught up in the meantime
                 self._held = False
                 source.expect_within(idle)
                 source.transport.resume_reading()
                 continue
-            self._change = asyncio.get_running_loop().create_future()
+            self._change = source.loop.create_future()
             await self._change
-
-    async def flush(self, timeout: float) -> None:
-        """Wait until a slow client has taken most of it, so that answers do not pile up. Raises ClientGone after `timeout` seconds."""
         if self._request.protocol.writing_paused:
-            try:
-                async with asyncio.timeout(timeout if timeout != _NEVER else None):
-                    await self._request.writer.drain()
-            except (TimeoutError, ConnectionError) as error:
-                raise ClientGone("the client did not take its answer") from error
+            await self._flush(idle)
 
     def break_off(self) -> None:
         """End the client's connection in a way that shows that the answer is not whole."""
@@ -114,50 +123,67 @@ class Reply(web.StreamResponse):
 
     # ---------------------------------------------------------------- what the upstream's connection calls (connection.Sink)
 
-    def take(self, pieces: list[bytes], *, complete: bool) -> None:
+    def take(self, pieces: Sequence[Piece], *, complete: bool) -> None:
         """Pieces of the body."""
+        if self._complete:
+            return
         self._complete = complete
         try:
-            self._write(self._framed(pieces, complete=complete))
+            transport = self._transport()
         except ClientGone as gone:
             self._fault = gone
-        if complete or self._fault is not None:
-            self._notice()
+        else:
+            framed = self._framed(pieces, complete=complete)
+            if len(framed) == 1:
+                transport.write(framed[0])
+            else:
+                transport.writelines(framed)
+        self.taken()
+
+    def taken(self) -> None:
+        """Something was passed on: go on, or wake who waits for the end, or stop the upstream while the client is slow."""
+        if self._complete or self._fault is not None:
+            self.notice()
         elif self._request.protocol.writing_paused and self._source is not None:
             self._held = True
             self._source.transport.pause_reading()
-            self._notice()
+            self.notice()
 
     def fail(self, fault: ProxyFault) -> None:
         """The body broke off."""
         self._fault = fault
         if self._held:
             self.break_off()  # else a client that takes nothing would only hear of it when it does
-        self._notice()
+        self.notice()
+
+    def notice(self) -> None:
+        """Let `finish` look again."""
+        change, self._change = self._change, None
+        if change is not None and not change.done():
+            change.set_result(None)
 
     # ---------------------------------------------------------------- inside
 
-    def _framed(self, pieces: list[bytes], *, complete: bool) -> list[bytes]:
+    def _transport(self) -> asyncio.Transport:
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ClientGone("the client left")
+        return transport
+
+    async def _flush(self, timeout: float) -> None:
+        """Raises ClientGone after `timeout` seconds."""
+        if self._request.protocol.writing_paused:
+            try:
+                async with asyncio.timeout(timeout if timeout != _NEVER else None):
+                    await self._request.writer.drain()
+            except (TimeoutError, ConnectionError) as error:
+                raise ClientGone("the client did not take its answer") from error
+
+    def _framed(self, pieces: Sequence[Piece], *, complete: bool) -> Sequence[Piece]:
         size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
         self._exchange.sent += size
         if not self._chunk:
             return pieces
         if not size:
-            return [_LAST_CHUNK] if complete else []
-        return [b"%x\r\n" % size, *pieces, b"\r\n0\r\n\r\n" if complete else b"\r\n"]
-
-    def _write(self, pieces: list[bytes]) -> None:
-        if not pieces:
-            return
-        transport = self._request.transport
-        if transport is None or transport.is_closing():
-            raise ClientGone("the client left")
-        if len(pieces) == 1:
-            transport.write(pieces[0])
-        else:
-            transport.writelines(pieces)
-
-    def _notice(self) -> None:
-        change, self._change = self._change, None
-        if change is not None and not change.done():
-            change.set_result(None)
+            return (_LAST_CHUNK,) if complete else ()
+        return (b"%x\r\n" % size, *pieces, b"\r\n0\r\n\r\n" if complete else b"\r\n")
