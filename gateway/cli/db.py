@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.desk import AWAY, REFUSED, fail, loaded_from, opened, run
+from gateway.cli.desk import loaded_from, opened, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import print_fields
+from gateway.cli.statuses import AWAY, REFUSED, fail
 from gateway.server.stores import open_accounts
 from gateway.stores.sql import schema
 from gateway.stores.sql.schema import Standing

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import click
 
 from gateway.cli.options import environment
+from gateway.cli.statuses import AWAY, REFUSED, USAGE, fail
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
 from gateway.config.snapshot import make_snapshot
@@ -41,9 +42,6 @@ from gateway.stores.sql.schema import Standing
 T = TypeVar("T")
 
 
-REFUSED, USAGE, AWAY = 1, 2, 3
-
-
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`sessions` is None where sessions are in the memory of another process."""
@@ -51,12 +49,6 @@ class Desk:
     snapshot: Snapshot
     accounts: Accounts
     sessions: Sessions | None
-
-
-def fail(status: int, text: str) -> NoReturn:
-    """End the program."""
-    click.echo(f"Error: {text}", err=True)
-    raise SystemExit(status)
 
 
 def loaded_from(config: Path, *, serving: bool = True) -> Loaded:

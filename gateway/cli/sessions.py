@@ -11,9 +11,10 @@ from typing import NoReturn
 
 import click
 
-from gateway.cli.desk import AWAY, REFUSED, USAGE, Desk, fail, loaded_from, open_desk, run, tell
+from gateway.cli.desk import Desk, loaded_from, open_desk, run, tell
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import Value, moment, print_rows
+from gateway.cli.statuses import AWAY, REFUSED, USAGE, fail
 from gateway.core.session import Session
 from gateway.services.accounts import Felt
 from gateway.services.audit import SESSION_DIGITS

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.desk import USAGE, fail, loaded_from, open_desk, run, tell
+from gateway.cli.desk import loaded_from, open_desk, run, tell
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import Value, moment, print_fields, print_rows
+from gateway.cli.statuses import USAGE, fail
 from gateway.core.identity import State
 from gateway.services.accounts import Changed
 from gateway.stores.accounts import Account

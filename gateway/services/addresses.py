@@ -9,8 +9,6 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-
 from gateway.core.email import MOST_ADDRESS
 from gateway.core.identity import GROUP_NAME
 
@@ -25,6 +23,9 @@ class NotValid(ValueError):
 
 def canonical_address(text: str, *, special_use: bool = False) -> str:
     """The address to store and to look up. `special_use` accepts `localhost`, `.test` and the like. Raises NotValid."""
+    # Its patterns take 20 ms to compile, which the first login can bear and no start should.
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
     address = text.strip()
     folded = unicodedata.normalize("NFKC", address)
     if len(address) > MOST_ADDRESS or len(folded) > MOST_ADDRESS:
