@@ -33,7 +33,7 @@ static:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: venv-dev ## requests a second and p99, beside nginx on the same core
+bench: venv-dev ## measure the gateway beside nginx, Go and oauth2-proxy, and write docs/performance.md (minutes, on a quiet machine)
 	$(PY) -m bench $(ARGS)
 
 format: venv-dev ## format the code and mend what the linter can mend by itself

@@ -6,13 +6,15 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from pathlib import Path
 
+SCRIPTS = Path(__file__).with_name("lua")
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _RATE = re.compile(r"^Requests/sec:\s+([0-9.]+)", re.MULTILINE)
-_P99 = re.compile(r"^\s+99%\s+([0-9.]+)(us|ms|s|m)\b", re.MULTILINE)
+_LATENCY = re.compile(r"^\s+(50|99)%\s+([0-9.]+)(us|ms|s|m)\b", re.MULTILINE)
 _REQUESTS = re.compile(r"^\s+(\d+) requests in", re.MULTILINE)
-_TROUBLE = re.compile(r"^\s*(Non-2xx or 3xx responses: \d+|Socket errors: .*)$", re.MULTILINE)
+_REFUSED = re.compile(r"^\s*Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
+_TROUBLE = re.compile(r"^\s*Socket errors: .*$", re.MULTILINE)
 
 
 class Spoiled(Exception):
@@ -20,35 +22,54 @@ class Spoiled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """`rate` is requests a second, `p99` milliseconds, `commands` the store's commands a request where they were counted."""
+class Run:
+    """`rate` is requests a second, `p50` and `p99` milliseconds."""
 
+    requests: int
     rate: float
+    p50: float
     p99: float
-    commands: float | None = None
 
 
-def read(output: str) -> Figures:
-    """wrk's report with --latency. Raises Spoiled when a request failed, ValueError when it is no report."""
-    trouble = _TROUBLE.search(output)
-    if trouble:
-        raise Spoiled(trouble[1])
-    rate, p99 = _RATE.search(output), _P99.search(output)
-    if rate is None or p99 is None:
+def read(output: str, *, refused: bool = False) -> Run:
+    """wrk's report with --latency. Raises Spoiled when a request failed or none was answered, ValueError when it is no report. `refused`: every
+    answer must be an error."""
+    trouble, errors = _TROUBLE.search(output), _REFUSED.search(output)
+    rate, requests, latency = (
+        _RATE.search(output),
+        _REQUESTS.search(output),
+        {percent: (value, unit) for percent, value, unit in _LATENCY.findall(output)},
+    )
+    if rate is None or requests is None or len(latency) != 2:
         raise ValueError(f"wrk said something else:\n{output}")
-    return Figures(float(rate[1]), float(p99[1]) * _UNITS[p99[2]])
+    if trouble:
+        raise Spoiled(trouble[0].strip())
+    if int(errors[1] if errors else 0) != (int(requests[1]) if refused else 0):
+        raise Spoiled(errors[0].strip() if errors else "it was let in")
+    if not int(requests[1]):
+        raise Spoiled("nothing was answered")
+    p50, p99 = (float(value) * _UNITS[unit] for value, unit in (latency["50"], latency["99"]))
+    return Run(int(requests[1]), float(rate[1]), p50, p99)
 
 
-def run(url: str, headers: Sequence[str], *, seconds: int, connections: int, cores: frozenset[int]) -> tuple[Figures, int]:
-    """Ask for `url` for `seconds`, one thread, `connections` at a time; figures, and how many requests there were. Raises Spoiled when a request
-    failed."""
-    command = ["taskset", "-c", ",".join(map(str, sorted(cores))), "wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
+def run(
+    url: str,
+    headers: Sequence[str],
+    *,
+    seconds: float,
+    connections: int,
+    cores: frozenset[int],
+    script: Sequence[str] = (),
+    refused: bool = False,
+) -> Run:
+    """Ask for `url` for `seconds`, one thread, `connections` at a time. `script` is a file of lua/ and its arguments. Raises Spoiled when a request
+    failed, or with `refused` when one did not."""
+    pinned = ["taskset", "-c", ",".join(map(str, sorted(cores)))]
+    command = [*pinned, "wrk", "--latency", "-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s", "--timeout", "10s"]
     command += [part for header in headers for part in ("-H", header)]
-    done = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=seconds + 30)
-    return read(done.stdout), int(_REQUESTS.findall(done.stdout)[0])
-
-
-def middle(figures: Sequence[Figures]) -> Figures:
-    """The median of each figure."""
-    commands = [one.commands for one in figures if one.commands is not None]
-    return Figures(median(one.rate for one in figures), median(one.p99 for one in figures), median(commands) if commands else None)
+    if script:
+        command += ["-s", str(SCRIPTS / script[0]), url, "--", *script[1:]]
+    else:
+        command.append(url)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
+    return read(done.stdout, refused=refused)
