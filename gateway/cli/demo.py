@@ -10,7 +10,6 @@ import base64
 import os
 import stat
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,19 +17,22 @@ from typing import NoReturn
 
 import click
 
-from gateway.cli.desk import AWAY, USAGE, fail, open_desk
+from gateway.cli.desk import open_desk
 from gateway.cli.desk import run as run_command
-from gateway.cli.options import environment
+from gateway.cli.options import environment, own_command
+from gateway.cli.statuses import AWAY, USAGE, fail
 from gateway.config.addresses import ListenAddress, parse_listen
 from gateway.config.errors import ConfigErrors
 from gateway.config.keys import KEY_BYTES, encode_key
 from gateway.config.load import Loaded, load
 from gateway.crypto.tokens import random_bytes
+from gateway.server.alone import Alone
 from gateway.server.demo.application import Demo
 from gateway.server.demo.configuration import ADMINISTRATOR, UPSTREAM_SOCKET, socket_folder, write_configuration
 from gateway.server.demo.neighbour import serve_demo
-from gateway.server.listeners import CannotListen
+from gateway.server.notify import systemd_of
 from gateway.server.run import run
+from gateway.server.sockets import CannotListen
 from gateway.server.start import CannotStart
 from gateway.server.stores import open_accounts
 from gateway.services.accounts import NoAccount
@@ -48,7 +50,7 @@ class _Welcome:
     config: Path
     password: str | None
 
-    def say(self, _: Sequence[ListenAddress]) -> None:
+    def say(self) -> None:
         """Print it."""
         if self.password is not None:
             account = f"  E-mail    {ADMINISTRATOR}\n  Password  {self.password}\n\n  The password is shown this once."
@@ -84,10 +86,11 @@ def command(listen: str | None) -> None:
     password = run_command(_prepare(loaded))
     welcome = _Welcome(str(loaded.settings.server.public_url), config, password)
     names = list(loaded.settings.identity.headers)
+    alone = Alone(own_command(), environment(), systemd_of({}))
     demo = Demo(names, loaded.settings.identity.assertion.header, loaded.settings.server.prefix)
     try:
         # What an operator is warned of (one host for everything, sessions in memory) is what a demo is.
-        run(replace(loaded, warnings=()), read, [serve_demo(demo, sockets / UPSTREAM_SOCKET)], welcome.say)
+        run(replace(loaded, warnings=()), read, alone, [serve_demo(demo, sockets / UPSTREAM_SOCKET)], welcome.say)
     except (CannotStart, CannotListen, OSError) as error:
         _give_up(error, password, loaded)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,3 +30,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def environment() -> Mapping[str, str]:
     """What ${NAME} and GATEWAY__SECTION__KEY are looked up in."""
     return os.environ  # noqa: TID251 - handed on to config/, which reads it
+
+
+def own_command() -> list[str]:
+    """The command line that starts this program again, as it is installed now."""
+    return [sys.executable, *sys.orig_argv[1:]]

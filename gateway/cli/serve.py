@@ -1,20 +1,27 @@
-"""`gateway serve`: the server. Exit status: 0 ended by a signal, 2 the configuration is wrong, 3 it could not start."""
+"""`gateway serve`: the server. Exit status: 0 ended by a signal, 2 the configuration is wrong, 3 it could not start.
+
+With several workers this process becomes their supervisor, which starts this command again for each of them. What only a server needs is imported by
+those that serve.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from gateway.cli.desk import AWAY, USAGE, fail
-from gateway.cli.options import config_option, environment
+from gateway.cli.options import config_option, environment, own_command
+from gateway.cli.statuses import AWAY, USAGE, fail
+from gateway.config.addresses import parse_listen
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
-from gateway.server.listeners import CannotListen
-from gateway.server.notify import supervisor_of
-from gateway.server.run import run
-from gateway.server.start import CannotStart
-from gateway.server.tls import BadCertificate
+from gateway.config.model import Settings
+from gateway.server.seat import SEAT
+from gateway.server.sockets import Place
+from gateway.server.supervisor.plan import Plan, become_supervisor
 
 
 @click.command("serve")
@@ -22,20 +29,62 @@ from gateway.server.tls import BadCertificate
 def command(config: Path) -> None:
     """Serve until a signal ends it.
 
-    SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration.
+    SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration; SIGUSR2 starts the program that is
+    installed now and hands it the sockets.
     """
-
-    def read() -> Loaded:
-        return load(config, environment())
-
+    read = partial(load, config, environment())
     try:
         loaded = read()
     except ConfigErrors as errors:
         for problem in errors.problems:
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
-    supervisor = supervisor_of(environment())
+    workers = _workers(loaded.settings)
+    if workers > 1 and SEAT not in environment():
+        become_supervisor(_plan(loaded.settings, workers), environment())
+    _serve(loaded, read)
+
+
+def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
+    from gateway.server.alone import Alone
+    from gateway.server.beat import watched
+    from gateway.server.notify import systemd_of
+    from gateway.server.run import run
+    from gateway.server.seat import seat_of
+    from gateway.server.sockets import CannotListen
+    from gateway.server.start import CannotStart
+    from gateway.server.tls import BadCertificate
+    from gateway.server.worker import Worker
+
+    seat = seat_of(environment())
     try:
-        run(loaded, read, beside=[supervisor.watched()], started=lambda _: supervisor.ready())
+        if seat is not None:
+            run(loaded, read, Worker(seat))
+        else:
+            systemd = systemd_of(environment())
+            run(loaded, read, Alone(own_command(), environment(), systemd), [watched(systemd)], systemd.ready)
     except (CannotStart, CannotListen, BadCertificate) as error:
         fail(AWAY, str(error))
+
+
+def _workers(settings: Settings) -> int:
+    """How many; `auto` counts the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if settings.server.workers == "auto" else settings.server.workers
+
+
+def _plan(settings: Settings, workers: int) -> Plan:
+    server = settings.server
+    return Plan(
+        workers=workers,
+        public=[_place(text) for text in server.listen],
+        admin=[] if server.admin_listen is None else [_place(server.admin_listen)],
+        delay=server.shutdown_delay,
+        grace=server.shutdown_grace,
+        log=(settings.log.format, settings.log.level),
+        command=own_command(),
+    )
+
+
+def _place(text: str) -> Place:
+    address = parse_listen(text)
+    return Place(address.host, address.port, address.unix)

@@ -27,6 +27,8 @@ def check_serving(settings: Settings, report: Report) -> None:
             read_logo(settings.pages.logo_file)
         except ValueError as error:
             report.error(("pages", "logo_file"), str(error))
+    if server.workers != 1 and settings.session.store == "memory://":
+        report.error(("server", "workers"), "needs a session store that all workers reach: memory:// is in one process", "session.store: redis://…")
     _check_listeners(settings, report)
     _warn(settings, report)
 

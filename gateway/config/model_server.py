@@ -50,7 +50,7 @@ class Server(Section):
     prefix: Prefix = setting("/_auth", "The path below which the gateway's own pages are.")
     workers: Annotated[
         int | Literal["auto"], BeforeValidator(_workers), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = setting(1, "Processes on one port; auto is one a core. More than 1 needs a shared store.", built=False)
+    ] = setting(1, "Processes on one port; auto is one a core. More than 1 needs a shared store.")
     trusted_proxies: list[TrustedPeer] = setting(
         [],
         "Networks whose X-Forwarded-*, X-Original-* and Forwarded headers are believed, and `unix:` for peers on unix sockets; nothing else ever is.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Watched:
         folder = self._configuration.is_dir()
         files = sorted(self._configuration.glob("*.yml")) if folder else [self._configuration]
         return {path: _state(path) for path in (*files, *self._further)}
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """The same in two processes that find these files in the same state."""
+    return hashlib.sha256(repr(sorted((str(path), _state(path)) for path in files)).encode()).hexdigest()
 
 
 def _state(path: Path) -> _State:

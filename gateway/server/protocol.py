@@ -31,11 +31,15 @@ log = logging.getLogger("gateway.server")
 
 #: How long, and how much, is still read after a connection's last answer (seconds, bytes).
 LINGER: Final = 2.0
+#: How long a new connection may take to ask something while the process drains (seconds): it was made in the belief that somebody listens.
+FIRST_PATIENCE: Final = 1.0
 MOST_DISCARDED: Final = 4 * 1024 * 1024
 
 
 class Gate(Protocol):
-    """What a connection asks of whoever keeps all of them."""
+    """What a connection asks of whoever keeps all of them. `draining`: whether connections end with their next answer."""
+
+    draining: bool
 
     def admit(self) -> bool:
         """Whether one more connection may be open; counts it."""
@@ -135,6 +139,8 @@ class Connection(Turns):
             self.transport.close()
             return
         super().connection_made(transport)
+        if self._gate.draining:
+            self.drain(0)
         self._head_timer = self._loop.call_later(self._limits.header_timeout, self._head_is_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -323,9 +329,18 @@ class Connection(Turns):
 
     # ---------------------------------------------------------------- the end
 
-    def drain(self) -> None:
-        """Serve what has begun, then close."""
+    def drain(self, patience: float) -> None:
+        """Serve what has begun, then close. One between two requests stays for `patience` seconds, as a request may be on its way; one that has not
+        asked anything yet for a moment at least."""
         self.draining = True
+        if not self._request_count:
+            patience = max(patience, FIRST_PATIENCE)
+        if patience:
+            self._loop.call_later(patience, self._close_if_idle)
+        else:
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
         if self._waiter is not None and not self._waiter.done() and not self._head:
             self.force_close()
 

@@ -2,13 +2,15 @@
 
 Valid: new requests see it at once, requests under way keep the one they began with. Invalid: the old one stays, and the log, the audit trail and a
 metric say so. What only a restart can change is named and left as it is.
+
+Of several workers each reads it, and the supervisor lets them take it when all of them could and have read the same; one tells about it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +44,10 @@ class Refused(Exception):
 
 
 class Reloader:
-    """`read` reads the configuration again and raises Refused; it may block and runs in a thread. `fixed` are the values that run now."""
+    """`read` reads the configuration again and raises Refused; it may block and runs in a thread. `fixed` are the values that run now.
+
+    `changed` is what `watch` does when a file has changed: reload, unless somebody else decides.
+    """
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Reloader:
         audit: Audit,
         metrics: Metrics,
     ) -> None:
+        self.changed: Callable[[], Awaitable[object]] = self.reload
         self._read = read
         self._fixed = fixed
         self._watched = watched
@@ -66,30 +72,47 @@ class Reloader:
     async def reload(self) -> bool:
         """Read everything again; whether it was taken."""
         async with self._turn:
-            # What stands in the files now is about to be read: without this, a signal after a change would make `watch` read it once more.
-            await asyncio.to_thread(self._watched.changed)
-            try:
-                fresh = await asyncio.to_thread(self._read)
-                for certificate in self._certificates:
-                    certificate.reload()
-            except (Refused, BadCertificate) as error:
-                self._refuse(error.problems if isinstance(error, Refused) else (str(error),))
-                return False
-            self._take(fresh)
-            return True
+            match await self.read():
+                case Refused(problems=problems):
+                    self.refuse(problems)
+                    return False
+                case fresh:
+                    self.take(fresh)
+                    return True
+
+    async def read(self) -> Fresh | Refused:
+        """What stands in the files now. Nothing of it is in use yet."""
+        # What is about to be read is seen: without this, a signal after a change would make `watch` read it once more.
+        await asyncio.to_thread(self._watched.changed)
+        try:
+            fresh = await asyncio.to_thread(self._read)
+            for certificate in self._certificates:
+                certificate.check()
+        except Refused as refused:
+            return refused
+        except BadCertificate as error:
+            return Refused([str(error)])
+        return fresh
 
     async def watch(self, every: float = LOOK_EVERY) -> None:
         """Reload when a file has changed, forever."""
         while True:
             await asyncio.sleep(every)
             if await asyncio.to_thread(self._watched.changed):
-                log.info("the configuration has changed")
-                await self.reload()
+                await self.changed()
 
-    def _take(self, fresh: Fresh) -> None:
+    def take(self, fresh: Fresh, *, tell: bool = True) -> None:
+        """Use it from now on. `tell`: in the log, the audit trail and a metric, which of several workers one does."""
+        try:
+            for certificate in self._certificates:
+                certificate.reload()
+        except BadCertificate as error:  # it was good a moment ago: it has just been replaced, and will be noticed again
+            log.error("%s", error)
         self._live.snapshot = fresh.snapshot
         self._watched.extend(fresh.files)
         self._metrics.expect_routes(route.name for route in fresh.snapshot.routes.routes)
+        if not tell:
+            return
         self._metrics.reload(Reload.LOADED)
         self._audit.record(Event.CONFIG_RELOAD)
         count = len(fresh.snapshot.routes.routes)
@@ -98,7 +121,10 @@ class Reloader:
         if waiting:
             log.warning("these changes wait for a restart: %s", ", ".join(waiting))
 
-    def _refuse(self, problems: Sequence[str]) -> None:
+    def refuse(self, problems: Sequence[str], *, tell: bool = True) -> None:
+        """Keep the old one."""
+        if not tell:
+            return
         self._metrics.reload(Reload.REFUSED)
         self._audit.record(Event.CONFIG_REFUSE, outcome="failure", problems=len(problems))
         log.error("the new configuration is refused, the old one stays in use")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.config.addresses import ListenAddress
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded
 from gateway.config.snapshot import make_snapshot
 from gateway.server.memory import keep_heap
+from gateway.server.process import Guide
 from gateway.server.reload import Fresh, Refused
 from gateway.server.start import CannotStart, check_database, check_engine, check_session_store
 from gateway.server.stores import make_hasher, open_accounts, open_session_store
@@ -32,19 +32,29 @@ from gateway.telemetry.output import Output
 
 log = logging.getLogger("gateway.server")
 
-Started = Callable[[Sequence[ListenAddress]], None]
 
-
-def run(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[AbstractAsyncContextManager[None]] = (), started: Started | None = None) -> None:
-    """Serve until a signal ends it. `read` reads the configuration again (ConfigErrors); `beside` runs as long as the server does."""
+def run(
+    loaded: Loaded,
+    read: Callable[[], Loaded],
+    guide: Guide,
+    beside: Sequence[AbstractAsyncContextManager[None]] = (),
+    started: Callable[[], None] | None = None,
+) -> None:
+    """Serve until `guide` ends it. `read` reads the configuration again (ConfigErrors); `beside` runs as long as the server does."""
     setup(loaded.settings.log.format, loaded.settings.log.level, sys.stderr)
     check_engine(aiohttp.__version__)
     keep_heap()
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        runner.run(_serve(loaded, read, beside, started))
+        runner.run(_serve(loaded, read, guide, beside, started))
 
 
-async def _serve(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[AbstractAsyncContextManager[None]], started: Started | None) -> None:
+async def _serve(
+    loaded: Loaded,
+    read: Callable[[], Loaded],
+    guide: Guide,
+    beside: Sequence[AbstractAsyncContextManager[None]],
+    started: Callable[[], None] | None,
+) -> None:
     settings = loaded.settings
     for warning in loaded.warnings:
         log.warning("%s", warning)
@@ -61,7 +71,7 @@ async def _serve(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[Ab
         await check_database(database, log.warning)
         await check_session_store(stores.client, log.warning)
         try:
-            await passwords.measure(await SqlAccountStore(database).strongest_hashes())
+            await SqlAccountStore(database).ping()
         except StoreAway as error:
             raise CannotStart(f"the accounts' database cannot be used: {error}") from error
         process = make_process(
@@ -69,7 +79,7 @@ async def _serve(loaded: Loaded, read: Callable[[], Loaded], beside: Sequence[Ab
         )
         for neighbour in beside:
             await stack.enter_async_context(neighbour)
-        await process.run(started)
+        await process.run(guide, started)
 
 
 def _fresh(loaded: Loaded) -> Fresh:

@@ -42,6 +42,7 @@ class Server(web.Server):
     def __init__(self, handler: Handler, refuse: Refuse, live: Live, refused: Callable[[], None], at_once: AtOnce | None = None) -> None:
         super().__init__(handler, handler_cancellation=True)
         self.open = 0
+        self.draining = False
         self.at_once = at_once
         self._refuse = refuse
         self._empty = asyncio.Event()
@@ -70,11 +71,14 @@ class Server(web.Server):
         """The answer to what could not be understood."""
         return self._refuse(request, status)
 
-    async def drain(self, grace: float) -> bool:
-        """Finish what has begun, for at most `grace` seconds, then end the rest; whether everything finished."""
+    async def drain(self, grace: float, patience: float = 0) -> bool:
+        """Finish what has begun, for at most `grace` seconds, then end the rest; whether everything finished. Connections between two requests stay
+        for `patience` seconds."""
+        self.draining = True
+        await asyncio.sleep(0)  # connections that were accepted in this turn of the loop are made in the next
         for connection in self.connections:
             if isinstance(connection, Connection):
-                connection.drain()
+                connection.drain(patience)
         self._empty.clear()
         try:
             async with asyncio.timeout(grace):

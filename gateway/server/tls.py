@@ -23,9 +23,13 @@ class Certificate:
         self._key = key
         self.context = self._new_context()
 
+    def check(self) -> None:
+        """Whether the files could be used as they are now. Raises BadCertificate."""
+        self._new_context()
+
     def reload(self) -> None:
         """Read the files again. Raises BadCertificate, and then the old one stays."""
-        self._new_context()  # a pair that does not fit would leave the living context with half of it
+        self.check()  # a pair that does not fit would leave the living context with half of it
         self._load(self.context)
 
     @property

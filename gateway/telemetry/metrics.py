@@ -189,6 +189,10 @@ class Metrics:
         yield CounterMetricFamily("gateway_connections_refused", "Connections beyond the limit.", value=self._refused_connections)
         yield GaugeMetricFamily("gateway_connections_open", "Open client connections.", value=self._connections())
         yield GaugeMetricFamily("gateway_tunnels_open", "Open WebSocket tunnels.", value=self._tunnels())
+        # Pages of several workers are added up, and their supervisor adds what is missing (server/supervisor/sums.py, admin.py).
+        yield GaugeMetricFamily("gateway_workers", "Workers that answer.", value=1)
+        yield GaugeMetricFamily("gateway_workers_missing", "Workers that should serve and do not answer.", value=0)
+        yield CounterMetricFamily("gateway_workers_died", "Workers that ended and should not have.", value=0)
         info = GaugeMetricFamily("gateway_build_info", "The version that runs.", labels=["version"])
         info.add_metric([self._version], 1)
         yield info

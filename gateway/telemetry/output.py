@@ -2,11 +2,15 @@
 
 A write for every request would cost more than the rest of the access line; so lines wait at most `INTERVAL` seconds and leave in one write. At exit
 `flush` writes what is left. What cannot be written (the reader went away) is dropped: a log must never stop the service.
+
+Workers write to one standard output, and a pipe takes long writes in pieces. A lock on the output itself (fcntl(2), one for each process) keeps them
+apart: otherwise the end of one line could stand at the beginning of another, where nothing that a client sent may ever stand.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from typing import Final
 
@@ -45,7 +49,16 @@ class Output:
         rest = memoryview(("\n".join(self._waiting) + "\n").encode("utf-8", "backslashreplace"))
         self._waiting.clear()
         try:
+            self._lock(fcntl.LOCK_EX)
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError:
-            return
+            pass  # the module's rule: dropped
+        finally:
+            self._lock(fcntl.LOCK_UN)
+
+    def _lock(self, operation: int) -> None:
+        try:
+            fcntl.lockf(self._fd, operation)
+        except OSError:
+            pass  # a file system without locks: then lines of several processes may mix

@@ -120,7 +120,6 @@ SERVER = [
     ("public_url: https://a.b, admin_listen: '127.0.0.1:8080'", "server.admin_listen", "public listener"),
     ("public_url: https://a.b, prefix: _auth", "server.prefix", "must begin with a slash"),
     ("public_url: https://a.b, prefix: /", "server.prefix", "must begin with a slash"),
-    ("public_url: https://a.b, workers: 2", "server.workers", "not built yet"),
     ("public_url: https://a.b, workers: 0", "server.workers", "number of processes"),
     ("public_url: https://a.b, trusted_proxies: [10.0.0.1/8]", "server.trusted_proxies[0]", "write 10.0.0.0/8"),
     ("public_url: https://a.b, trusted_proxies: [proxy]", "server.trusted_proxies[0]", "must be a network"),
@@ -136,6 +135,14 @@ def test_mistakes_of_the_server(tmp_path: Path, keys: str, key: str, said: str) 
     found = [problem for problem in errors(tmp_path, f"server: {{{keys}}}\nkeys: [{{id: a, secret: {KEY}}}]\n") if problem.key == key]
     assert len(found) == 1
     assert said in f"{found[0].message} {found[0].suggestion}"
+
+
+@pytest.mark.parametrize("workers", ["2", "auto"])
+def test_sessions_in_memory_are_for_one_process(tmp_path: Path, workers: str) -> None:
+    text = f"server: {{public_url: https://a.b, workers: {workers}}}\nkeys: [{{id: a, secret: {KEY}}}]\nsession: {{store: %s}}\n"
+    (problem,) = errors(tmp_path, text % "memory://")
+    assert (problem.key, "memory:// is in one process" in str(problem)) == ("server.workers", True)
+    assert errors(tmp_path, text % "redis://127.0.0.1:6379") == []
 
 
 KEYS = [
@@ -167,7 +174,7 @@ def test_everything_is_told_at_once_in_the_order_of_lines(tmp_path: Path) -> Non
         server:
           public_url: https://auth.example.com
           prefx: /_auth
-          workers: 3
+          workers: 0
         keys:
           - {id: a, secret: short}
         session:
