@@ -175,10 +175,9 @@ def _cookie_name(line: bytes) -> bytes:
 
 def cut_cookies(value: bytes, own: frozenset[bytes]) -> bytes:
     """A Cookie header's value without our cookies; the others keep their order and bytes (H6). Empty when nothing is left."""
-    if not any(name in value for name in own):
-        return value
-    kept = [part for part in value.split(b";") if part.partition(b"=")[0].strip() not in own]
-    return b";".join(kept).strip()
+    parts = value.split(b";")
+    kept = [part for part in parts if part.partition(b"=")[0].strip() not in own]
+    return value if len(kept) == len(parts) else b";".join(kept).strip()
 
 
 def find_cookies(headers: Headers, name: bytes, most: int = 4) -> tuple[str, ...]:

@@ -152,18 +152,19 @@ class AnswerReader:
         ready = read_ready(data, self._names, self._own_cookies)
         if ready is None:
             return False
-        left = ready.length - len(data) + ready.end
+        _, _, length, end, reusable, _ = ready
+        left = length - len(data) + end
         if left < 0:
             return False
         if left:
             self._left = left
-            self.pieces.append(memoryview(data)[ready.end :])
+            self.pieces.append(memoryview(data)[end:])
         else:
             self.complete = True
-            self.pieces.append(data[ready.end :])
-        self._seen = ready.end
+            self.pieces.append(data[end:])
+        self._seen = end
         self.ready = ready
-        self.reusable = ready.reusable
+        self.reusable = reusable
         return True
 
     def _feed_parser(self, data: bytes) -> None:

@@ -9,7 +9,7 @@ the head wherever a name alone does not decide (tests/unit/web/proxy/test_asking
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.core.forwarding import forwarded_target
 from gateway.core.headers import Headers, clean_request, cut_cookies
@@ -35,15 +35,9 @@ _NOMINATE_NOTHING: Final = frozenset({b"keep-alive", b"close", b""})
 _line: Final = b": ".join
 
 
-class Sent(NamedTuple):
-    """A client's headers: the `lines` that may pass behind an empty one; `host` as sent; `hops` of X-Forwarded-For; whether a body is `framed`;
-    whether credentials bind the connection (`bound`)."""
-
-    lines: list[bytes]
-    host: bytes
-    hops: list[bytes]
-    framed: bool
-    bound: bool
+#: A client's headers: the lines that may pass, behind an empty one; Host as sent; hops of X-Forwarded-For; whether a body is framed; whether
+#: credentials bind the connection.
+Sent = tuple[list[bytes], bytes, list[bytes], bool, bool]
 
 
 def read_sent(headers: Headers, lane: Lane, own_cookies: frozenset[bytes]) -> Sent:
@@ -76,23 +70,25 @@ def read_sent(headers: Headers, lane: Lane, own_cookies: frozenset[bytes]) -> Se
             doubt = True
     if doubt:
         lines = [b"", *map(_line, clean_request(headers, lane.strip_request, own_cookies))]
-    return Sent(lines, host, hops, framed, bound)
+    return lines, host, hops, framed, bound
 
 
 def request_head(sent: Sent, admission: Admission, lane: Lane, snapshot: Snapshot, exchange: Exchange, framing: bytes) -> bytes:
     """The request line and all headers; takes the lines of `sent`. `framing` is a header line that says how long the body is, or empty. Raises
     core.urls.Malformed."""
-    facts, route, lines, peer = admission.facts, lane.route, sent.lines, exchange.peer
+    lines, asked, hops, _, _ = sent
+    facts, route, peer = admission.facts, lane.route, exchange.peer
     target = forwarded_target(facts, route.path, strip=route.strip_prefix, add=route.add_prefix)
-    host, place = lane.place(sent.host, facts)
+    host, place = lane.place(asked, facts)
     lines[0] = b"%b %b HTTP/1.1\r\nHost: %b" % (facts.method.encode("latin-1"), target.encode("latin-1"), host)
     if framing:
         lines.append(framing)
     lines += lane.request_lines
     # A trusted peer's X-Forwarded-For is continued, anybody else's replaced (H8).
-    hops = sent.hops if sent.hops and snapshot.trust.believes(peer) else []
+    if hops and not snapshot.trust.believes(peer):
+        hops = []
     if peer is not None:
-        hops = [*hops, peer.encode("latin-1")]
+        hops.append(peer.encode("latin-1"))
     hops_line = b"X-Forwarded-For: %b\r\n" % b", ".join(hops) if hops else b""
     lines.append(b"%b%bX-Request-Id: %b" % (hops_line, place, exchange.request_id.encode("latin-1")))
     lines.append(admission.introduction.lines + b"\r\n")

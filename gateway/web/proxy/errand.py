@@ -65,8 +65,8 @@ class Errand(Reply):
         """An ordinary request. What comes back has been sent."""
         request, admission, lane, snapshot = self._request, self._admission, self._lane, self._snapshot
         sent = read_sent(request.raw_headers, lane, snapshot.own_cookies)
-        self._bound = sent.bound
-        framing = read_framing(request) if sent.framed else NO_BODY
+        framed, self._bound = sent[3:]
+        framing = read_framing(request) if framed else NO_BODY
         upload = None
         if framing.length != 0:
             if "Upgrade" in request.headers:
@@ -169,11 +169,11 @@ class Errand(Reply):
 
     def _pass_ready(self, ready: Ready, pieces: list[Piece], *, complete: bool) -> bool:
         """The same as `_pass_head`, for a head that is made ready already and an answer without a cookie of ours."""
-        self._status = ready.status
+        self._status, lines, length, _, _, events = ready
         request_id = self._exchange.request_id.encode("ascii")
-        framing = self.frame(ready.length, bodyless=False)
-        self.begin(b"%b%b\r\nX-Request-Id: %b\r\n%b\r\n" % (ready.lines, self._lane.response_lines, request_id, framing), pieces, complete=complete)
-        return ready.events
+        framing = self.frame(length, bodyless=False)
+        self.begin(b"%b%b\r\nX-Request-Id: %b\r\n%b\r\n" % (lines, self._lane.response_lines, request_id, framing), pieces, complete=complete)
+        return events
 
     def _pass_head(self, answer: Head, pieces: list[Piece], *, complete: bool) -> bool:
         """Whether it is an event stream, which may be silent for as long as it likes. Raises ClientGone."""
