@@ -1,12 +1,18 @@
-"""The C library's allocator, told to keep what a busy proxy needs again at once.
+"""Memory of a process that serves: the C library's allocator, and Python's collector of cycles.
 
-Bodies pass in pieces of many kilobytes. glibc gives the top of the heap back to the kernel whenever it can and takes it again with the next piece;
-thousands of calls a second that half of the time of a large download was spent in. Elsewhere than on glibc this does nothing.
+The allocator is told to keep what a busy proxy needs again at once. Bodies pass in pieces of many kilobytes; glibc gives the top of the heap back to
+the kernel whenever it can and takes it again with the next piece, thousands of calls a second that half of the time of a large download was spent
+in. Elsewhere than on glibc this does nothing.
+
+The collector looks at all objects when a quarter more of them than last time have lived long. What modules are made of are 95 000 objects, which cost
+it 60 to 130 ms in which nothing is served; ten thousand copies of sessions alone cost 20, and only while they come to be that many. A request leaves
+next to no cycles (one young round of 0.1 ms in 1 500 requests), so the thresholds stay as they are.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 from typing import Final
 
 #: mallopt(3): parameter → value in bytes.
@@ -22,3 +28,8 @@ def keep_heap() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return all(mallopt(parameter, value) for parameter, value in (_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD))
+
+
+def settle() -> None:
+    """Spare the collector what exists by now and will stay: called once, when a process is about to serve."""
+    gc.freeze()

@@ -18,7 +18,7 @@ import aiohttp
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded
 from gateway.config.snapshot import make_snapshot
-from gateway.server.memory import keep_heap
+from gateway.server.memory import keep_heap, settle
 from gateway.server.process import Guide
 from gateway.server.reload import Fresh, Refused
 from gateway.server.start import CannotStart, check_database, check_engine, check_session_store
@@ -79,6 +79,7 @@ async def _serve(
         )
         for neighbour in beside:
             await stack.enter_async_context(neighbour)
+        settle()
         await process.run(guide, started)
 
 
