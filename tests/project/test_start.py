@@ -42,8 +42,6 @@ NOT_TO_READ = {
     "httptools",
     "prometheus_client",
     "gateway.server",
-    "gateway.web",
-    "gateway.stores",
 }
 _LINE = re.compile(r"import time:[^|]*\|[^|]*\| *(\S+)")
 
