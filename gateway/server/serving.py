@@ -72,8 +72,8 @@ class Server(web.Server):
         return self._refuse(request, status)
 
     async def drain(self, grace: float, patience: float = 0) -> bool:
-        """Finish what has begun, for at most `grace` seconds, then end the rest; whether everything finished. Connections between two requests stay
-        for `patience` seconds."""
+        """Finish what has begun, for at most `grace` seconds, then end the rest; whether everything finished. For `patience` seconds connections
+        between two requests stay, and whoever is still shaking hands is waited for."""
         self.draining = True
         await asyncio.sleep(0)  # connections that were accepted in this turn of the loop are made in the next
         for connection in self.connections:
@@ -82,6 +82,7 @@ class Server(web.Server):
         self._empty.clear()
         try:
             async with asyncio.timeout(grace):
+                await asyncio.sleep(patience)
                 while self.open:
                     await self._empty.wait()
                     self._empty.clear()

@@ -49,8 +49,8 @@ class Reloads:
             self._reading.remove(member)
             self._awaited[member] = words["state"]
             self._decide_if_complete()
-        elif "changed" in words and member not in self._reading:
-            # One that has yet to read in this round will read what it noticed.
+        elif "round" in words or member not in self._reading:
+            # It read too late to be waited for and has not taken anything; or it noticed a change after it had read in this round.
             self.begin()
 
     def gone(self) -> None:

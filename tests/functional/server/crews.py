@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import threading
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Self
 
 from tests.gateways import Gateway
 from tests.servers import wait_until
+
+#: Between two visits of one client (seconds): without it, clients would take the processor from the programs that start.
+_PAUSE = 0.004
 
 
 def children(pid: int) -> list[int]:
@@ -43,12 +47,13 @@ def whole(gateway: Gateway, workers: int) -> bool:
 
 
 class Crowd:
-    """Clients that connect, ask once and leave, one after the other without a pause, for as long as the context lasts."""
+    """Clients that connect, ask once and leave, one after the other, for as long as the context lasts."""
 
-    def __init__(self, port: int | str, clients: int = 2) -> None:
+    def __init__(self, where: int | str, tls: ssl.SSLContext | None = None, clients: int = 2) -> None:
         self.outcomes: Counter[str] = Counter()
         """What became of connections: `200` or the name of what went wrong."""
-        self._where = port
+        self._where = where
+        self._tls = tls
         self._leave = threading.Event()
         self._clients = [threading.Thread(target=self._visit) for _ in range(clients)]
 
@@ -73,25 +78,32 @@ class Crowd:
         wait_until(lambda: self.served >= enough, "more answers")
 
     def _visit(self) -> None:
-        while not self._leave.is_set():
-            self.outcomes[visit(self._where)] += 1
+        while not self._leave.wait(_PAUSE):
+            self.outcomes[visit(self._where, self._tls)] += 1
 
 
-def visit(where: int | str) -> str:
+def visit(where: int | str, tls: ssl.SSLContext | None = None) -> str:
     """Connect to a port or a socket file and ask once: the status, or what went wrong."""
-    try:
-        with socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX) as client:
-            client.settimeout(15)
-            try:
-                client.connect(("127.0.0.1", where) if isinstance(where, int) else where)
-            except OSError as error:
-                return f"connecting: {type(error).__name__}"
-            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            said = b""
-            while data := client.recv(65536):
-                said += data
-    except OSError as error:
-        return type(error).__name__
+    with socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX) as client:
+        client.settimeout(15)
+        try:
+            client.connect(("127.0.0.1", where) if isinstance(where, int) else where)
+        except OSError as error:
+            return f"connecting: {type(error).__name__}"
+        try:
+            if tls is None:
+                return _ask(client)
+            with tls.wrap_socket(client, server_hostname="localhost") as secured:
+                return _ask(secured)
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+
+
+def _ask(client: socket.socket) -> str:
+    client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    said = b""
+    while data := client.recv(65536):
+        said += data
     return said.split(b" ", 2)[1].decode() if said else "nothing"
 
 

@@ -92,13 +92,19 @@ def test_one_that_dies_is_missed_by_nobody_who_connects(start_gateway: Start, ec
     assert {what: count for what, count in crowd.outcomes.items() if what != "200"} == lost
     assert metric(gateway, "gateway_workers_died_total") == 1
 
+    # Without their supervisor they end too.
+    workers = children(gateway.pid)
+    gateway.signal(signal.SIGKILL)
+    assert gateway.wait() == -signal.SIGKILL
+    wait_until(lambda: not any(map(alive, workers)), "their end")
+
 
 def test_one_that_hangs_holds_no_answer_up_and_is_ended_where_a_watchdog_is(
     start_gateway: Start, echo_upstream: EchoUpstream, redis_url: str, tmp_path: Path
 ):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        gateway = start_gateway(sections(echo_upstream, redis_url), environ={"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": str(6_000_000)})
+        gateway = start_gateway(sections(echo_upstream, redis_url), environ={"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": str(4_000_000)})
         first = children(gateway.pid)[0]
         os.kill(first, signal.SIGSTOP)
         assert metric(gateway, "gateway_workers_missing") == 1
@@ -132,14 +138,6 @@ def test_the_end_waits_for_what_has_begun_and_a_second_signal_does_not(start_gat
             gateway.signal(signal.SIGINT)
             assert gateway.wait(10) == 0
         assert not any(map(alive, workers))
-
-
-def test_workers_without_their_supervisor_end(start_gateway: Start, echo_upstream: EchoUpstream, redis_url: str):
-    gateway = start_gateway(sections(echo_upstream, redis_url))
-    workers = children(gateway.pid)
-    gateway.signal(signal.SIGKILL)
-    assert gateway.wait() == -signal.SIGKILL
-    wait_until(lambda: not any(map(alive, workers)), "their end")
 
 
 @pytest.mark.parametrize("what", ["port", "database"])

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.certificates import Authority
 from tests.functional.server.crews import Crowd, alive, children, end, visit, whole
 from tests.gateways import Gateway
-from tests.servers import listens, wait_until
+from tests.servers import free_port, listens, wait_until
 from tests.upstreams import EchoUpstream, Upstream
 
 
@@ -75,36 +76,45 @@ def test_no_connection_is_refused_or_lost(echo_upstream: EchoUpstream, redis_url
             assert whole(gateway, 2)
             crowd.more()
 
-            # More of the same, then back to one process, which empties the queues of both workers.
+            # And back to one process, which empties the queues of both workers.
+            gateway.configure({"server": {"workers": 1}})
             third = upgrade(second, systemd)
             wait_until(lambda: not alive(second), "the end of the second program")
-            crowd.more()
-            gateway.configure({"server": {"workers": 1}})
-            fourth = upgrade(third, systemd)
-            wait_until(lambda: not alive(third), "the end of the third program")
-            assert children(fourth) == []
+            assert children(third) == []
             crowd.more(100)
             assert gateway.admin("/readyz")[0] == 200
             crowd.__exit__()
-            end(fourth)
+            end(third)
             assert set(crowd.outcomes) == {"200"}, crowd.outcomes
             assert not listens(gateway.port)
 
 
-def test_a_socket_file_goes_from_program_to_program(echo_upstream: EchoUpstream, redis_url: str, tmp_path: Path):
+def test_socket_files_and_handshakes_under_way_go_from_program_to_program(
+    echo_upstream: EchoUpstream, redis_url: str, authority: Authority, tmp_path: Path
+):
     path = tmp_path / "gateway.sock"
+    port = free_port()
+    issued = authority.issue("localhost")
+    server = {
+        "listen": [f"unix:{path}", f"127.0.0.1:{port}"],
+        "public_url": f"https://localhost:{port}",
+        "tls": {"certificate_file": str(issued.certificate), "key_file": str(issued.key)},
+    }
+    tls = authority.context()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(30)
-        environ = {"NOTIFY_SOCKET": systemd.getsockname()}
-        gateway = Gateway(sections(echo_upstream, redis_url, 2, listen=f"unix:{path}"), environ=environ)
-        with gateway_that_may_be_replaced(gateway), Crowd(str(path)) as crowd:
-            crowd.more()
+        gateway = Gateway(sections(echo_upstream, redis_url, 2, **server), environ={"NOTIFY_SOCKET": systemd.getsockname()})
+        with gateway_that_may_be_replaced(gateway), Crowd(str(path), tls, 1) as local, Crowd(port, tls, 1) as remote:
+            local.more()
+            remote.more()
             second = upgrade(gateway.pid, systemd)
             assert gateway.wait() == 0
-            crowd.more()
-            crowd.__exit__()
-            assert set(crowd.outcomes) == {"200"}, crowd.outcomes
+            local.more()
+            remote.more()
+            local.__exit__()
+            remote.__exit__()
+            assert {*local.outcomes, *remote.outcomes} == {"200"}, local.outcomes + remote.outcomes
             end(second)
             assert not path.exists()
 
@@ -122,6 +132,5 @@ class Activated(Gateway):
 
 
 def test_sockets_of_systemd_are_served(echo_upstream: EchoUpstream, redis_url: str):
-    for workers in (1, 2):
-        with Activated(sections(echo_upstream, redis_url, workers)) as gateway:
-            assert {visit(gateway.port) for _ in range(10)} == {"200"}
+    with Activated(sections(echo_upstream, redis_url, 2)) as gateway:
+        assert {visit(gateway.port) for _ in range(10)} == {"200"}
