@@ -298,13 +298,15 @@ async def test_next_leads_back_into_the_site(gateway: Gateway, target: str) -> N
         assert page.headers["Location"] == target
 
 
+@pytest.mark.parametrize("cache", ["tracked", "off"])
 async def test_thirty_parallel_requests_at_rotation_over_two_processes(
-    start_gateway: Callable[..., Gateway], redis_url: str, postgres_url: str, upstream: EchoUpstream
+    start_gateway: Callable[..., Gateway], redis_url: str, postgres_url: str, upstream: EchoUpstream, cache: str
 ) -> None:
-    first = prepared(start_gateway, redis_url, postgres_url, upstream.url)
+    first = prepared(start_gateway, redis_url, postgres_url, upstream.url, session={"store": redis_url, "cache": cache})
     second = start_gateway({key: first.config[key] for key in ("keys", "users", "routes", "login", "session")})
     async with Browser(first.url) as ann, Browser(second.url) as elsewhere:
         await login(ann)
+        assert (await elsewhere.get("/", headers={"Cookie": f"gw={ann.cookies['gw'].value}"})).status == 200, "both have read it"
         # New groups make rotation due at once, so that no test has to wait for an hour.
         assert first.run("users", "set-groups", "ann@example.com", "--group", "staff").returncode == 0
         cookie = ann.cookies["gw"].value
