@@ -102,11 +102,11 @@ class Connection(asyncio.Protocol):
         data: bytes,
         sink: Sink,
         within: float,
+        names: Names | None = None,
+        own_cookies: frozenset[bytes] = frozenset(),
         *,
         head_only: bool = False,
         upgrading: bool = False,
-        names: Names | None = None,
-        own_cookies: frozenset[bytes] = frozenset(),
     ) -> None:
         """Send the head of a request, with its body or the first part of it; its answer, which must begin `within` so many seconds, is the sink's."""
         self.reader.begin(head_only=head_only, upgrading=upgrading, names=names, own_cookies=own_cookies)

@@ -76,14 +76,19 @@ class Errand(Reply):
         head = request_head(sent, admission, lane, snapshot, self._exchange, framing.line)
         self._began = self._monotonic()
         body = upload.at_hand() if upload is not None else b""
+        head_only = admission.facts.method == "HEAD"
+        # An answer to HEAD, and one that may have to carry our cookie, is read and written in the plain way.
+        names = None if head_only or admission.set_cookie is not None else lane.answer_names
         connection = lane.pool.take() or await self._connect()
         try:
             while True:
-                self._ask(connection, head + body if body else head)
+                connection.ask(head + body if body else head, self, lane.timeouts.response, names, snapshot.own_cookies, head_only=head_only)
                 if upload is not None and body is None:
                     upload.start(connection, lane.timeouts.response)
                 try:
-                    await self.finish(connection, lane.timeouts.idle)
+                    await self.word(connection)
+                    if not self.settled:
+                        await self.finish(lane.timeouts.idle)
                     return self
                 except Stale:
                     if self._begun or upload is not None or admission.facts.method not in _IDEMPOTENT:
@@ -116,7 +121,8 @@ class Errand(Reply):
         try:
             self._began = self._monotonic()
             connection.ask(head, self, lane.timeouts.response, upgrading=True)
-            await self.finish(connection, lane.timeouts.idle)
+            await self.word(connection)
+            await self.finish(lane.timeouts.idle)
             if self._status == 101:
                 found = self._admission.found
                 member = found.member if found is not None else None
@@ -131,20 +137,6 @@ class Errand(Reply):
 
     async def _connect(self) -> Connection:
         return await self._lane.pool.connect(self._lane.timeouts.connect)
-
-    def _ask(self, connection: Connection, data: bytes) -> None:
-        lane = self._lane
-        # An answer that may have to carry our cookie is read and written in the plain way.
-        names = lane.answer_names if self._admission.set_cookie is None else None
-        head_only = self._admission.facts.method == "HEAD"
-        connection.ask(
-            data,
-            self,
-            lane.timeouts.response,
-            head_only=head_only,
-            names=None if head_only else names,
-            own_cookies=self._snapshot.own_cookies,
-        )
 
     # ---------------------------------------------------------------- the answer
 

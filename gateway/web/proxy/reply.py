@@ -36,7 +36,7 @@ def status_line(status: int, reason: bytes) -> bytes:
 
 
 class Reply(web.StreamResponse):
-    """An answer that is written by us. `begin` once, then `take` until complete; `finish` waits for that.
+    """An answer that is written by us. `begin` once, then `take` until complete; `word` and `finish` wait for that.
 
     Framing: a body of known length, chunks (HTTP/1.1), or the end of the connection (HTTP/1.0).
     """
@@ -91,10 +91,24 @@ class Reply(web.StreamResponse):
         else:
             transport.writelines((head, *framed))
 
-    async def finish(self, source: Connection, idle: float) -> None:
-        """Wait until `source` has brought all of the answer, and a slow client has taken most of it, so that answers do not pile up; `idle` seconds
-        at most without progress. Raises ProxyFault when there is none or it breaks off."""
+    def word(self, source: Connection) -> asyncio.Future[None]:
+        """Done when there is something to do, which mostly is nothing: the answer has been passed on, and it is `settled`."""
         self._source = source
+        change = self._change = source.loop.create_future()
+        if self._complete or self._fault is not None:
+            self.notice()  # it came already
+        return change
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is complete, and a slow client has taken most of it, so that answers do not pile up."""
+        return self._complete and not self._request.protocol.writing_paused
+
+    async def finish(self, idle: float) -> None:
+        """After the first `word`: wait until it is settled, `idle` seconds at most without progress. Raises ProxyFault when there is no answer or it
+        breaks off."""
+        source = self._source
+        assert source is not None
         while not self._complete:
             if self._fault is not None:
                 raise self._fault
@@ -104,8 +118,7 @@ class Reply(web.StreamResponse):
                 source.expect_within(idle)
                 source.transport.resume_reading()
                 continue
-            self._change = source.loop.create_future()
-            await self._change
+            await self.word(source)
         if self._request.protocol.writing_paused:
             await self._flush(idle)
 
