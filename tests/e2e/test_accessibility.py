@@ -132,7 +132,7 @@ def test_nobody_is_shut_out(chromium: Chromium, gateway: Gateway, visit: Callabl
 
 def test_nor_while_the_store_is_away(chromium: Chromium, start_gateway: Callable[..., Gateway], own_redis: Redis):
     route = {"name": "app", "host": "localhost", "path": "/", "upstream": f"http://127.0.0.1:{free_port()}", "access": "login"}
-    gateway = start_gateway({"session": {"store": own_redis.url}, "routes": [route]})
+    gateway = start_gateway({"session": {"store": own_redis.url, "cache": "off"}, "routes": [route]})
     gateway.add_user(EMAIL)
     chromium.forget()
     chromium.complaints()

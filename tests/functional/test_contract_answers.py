@@ -338,7 +338,9 @@ async def test_whoever_was_disabled_while_the_store_was_away_is_never_served_aga
         assert (await dora.get("/app")).status == 200
         own_store.pause()
         try:
-            assert (await dora.get("/app")).status == 503
+            while (status := (await dora.get("/app")).status) == 200:
+                pass  # a copy serves until the silence is noticed, within session.cache_lease
+            assert status == 503
             done = gateway.run("users", "disable", "dora@example.com")
             assert done.returncode == 3
             assert "saved; sessions end when the store is back" in done.stderr

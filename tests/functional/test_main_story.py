@@ -397,9 +397,12 @@ async def test_redis_away_and_back(
         await login(ann)
         cookie = ann.cookies["gw"].value
         lasting_redis.pause() if way == "hanging" else lasting_redis.stop()
-        started = asyncio.get_running_loop().time()
-        page = await ann.get("/")
-        assert asyncio.get_running_loop().time() - started < 1
+        while True:
+            started = asyncio.get_running_loop().time()
+            page = await ann.get("/")
+            assert asyncio.get_running_loop().time() - started < 1
+            if page.status != 200:  # a copy serves until the silence is noticed, within session.cache_lease
+                break
         assert page.status == 503
         assert page.headers["Retry-After"] == "5"
         assert page.set_cookies == []
