@@ -18,7 +18,7 @@ _PASSWORD: Final = re.compile(r"(?i)\b(password|passwd|passfile|sslpassword)=[^&
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _SQL: Final = ("sqlite", "postgresql")
 _STORES: Final = ("memory", "redis", "rediss", "unix")
-_LATER_STORES: Final = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_SEVERAL_STORES: Final = ("redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 
 #: What stands in place of a password.
@@ -181,12 +181,11 @@ def parse_network(text: str) -> IPv4Network | IPv6Network:
 
 def parse_store(text: str) -> SplitResult:
     """The session store's URL; its password, where there is one, is nobody's to see."""
-    scheme = text.partition(":")[0]
-    if scheme in _LATER_STORES:
-        raise ValueError(f"{scheme}:// is not built yet: use redis://, rediss://, unix:// or memory://")
+    if text.partition("://")[0] in _SEVERAL_STORES:
+        return _parse_several(text)
     url = _split(text)
     if url.scheme not in _STORES or "://" not in text:
-        raise ValueError("must be memory://, redis://host:port/number, rediss://… or unix:///path")
+        raise ValueError("must be memory://, redis://host:port/number, rediss://…, unix:///path, redis+sentinel://… or redis+cluster://…")
     if url.scheme == "memory" and text != "memory://":
         raise ValueError("must be memory:// and nothing behind it")
     if url.scheme in ("redis", "rediss"):
@@ -196,6 +195,25 @@ def parse_store(text: str) -> SplitResult:
             raise ValueError("must end with the number of a database, as in redis://127.0.0.1:6379/0")
     if url.scheme == "unix" and not url.path.startswith("/"):
         raise ValueError("must be unix:///path of the socket")
+    return url
+
+
+def _parse_several(text: str) -> SplitResult:
+    """Redis behind sentinels, or a cluster: several servers, separated by commas."""
+    _no_spaces(text)
+    url = urlsplit(text)
+    for server in url.netloc.rpartition("@")[2].split(","):
+        try:
+            parse_authority(server)
+        except Malformed:
+            raise ValueError(f"must name servers as host:port, separated by commas: {url.scheme}://host:port,host:port") from None
+    if "db=" in url.query:
+        raise ValueError("names a database among the options")
+    if url.scheme.endswith("cluster"):
+        if url.path not in ("", "/"):
+            raise ValueError("must end with the servers: a cluster has no numbered databases")
+    elif not re.fullmatch(r"/[A-Za-z0-9._-]+(?:/[0-9]{1,4})?", url.path):
+        raise ValueError("must name the master as the sentinels do, as in redis+sentinel://host:26379/mymaster")
     return url
 
 
@@ -218,9 +236,13 @@ def _split(text: str) -> SplitResult:
         _ = url.port  # raises when it is no number
     except ValueError:
         raise ValueError("is not a URL") from None
+    _no_spaces(text)
+    return url
+
+
+def _no_spaces(text: str) -> None:
     if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in text):
         raise ValueError("must hold no spaces and control characters")
-    return url
 
 
 def masked_url(text: str) -> str:

@@ -51,7 +51,9 @@ class SessionSection(Section):
     """Sessions: where they are kept, and how long."""
 
     store: StoreUrl = setting(
-        "redis://127.0.0.1:6379/0", "memory:// (one process, lost at a restart), redis://, rediss:// or unix:///path of a Redis socket.", repr=False
+        "redis://127.0.0.1:6379/0",
+        "memory:// (one process, lost at a restart), redis://, rediss://, unix:///path of a Redis socket, redis+sentinel:// or redis+cluster://.",
+        repr=False,
     )
     store_password: SecretStr | None = setting(None, "The store's password, instead of one in the URL.", secret=True)
     key_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:._-]{0,64}$")] = setting("gw:", "What the store's keys begin with.")

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from gateway.services.audit import Event
 from gateway.services.copies import Copies
 from gateway.stores import StoreAway
+from gateway.stores.redis.primaries import PrimariesTracking
 from gateway.stores.redis.tracking import Tracking
 from gateway.telemetry.metrics import CopyEvent, CopyNumbers, LoginOutcome, Metrics, SessionEvent, TrackingState
 
@@ -42,7 +43,7 @@ def counting_events(metrics: Metrics) -> Callable[[Event], None]:
     return heard
 
 
-def copy_numbers(copies: Copies[Any], tracking: Tracking) -> CopyNumbers:
+def copy_numbers(copies: Copies[Any], tracking: Tracking | PrimariesTracking) -> CopyNumbers:
     """The numbers of copies that `tracking` keeps true."""
     state = TrackingState.GOOD if tracking.good else TrackingState.LOST if tracking.refused is None else TrackingState.REFUSED
     events = {

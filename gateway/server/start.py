@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.stores import StoreAway
-from gateway.stores.redis import UnsupportedServer, check_server
-from gateway.stores.redis.connect import Client
+from gateway.stores.redis import UnsupportedServer, check_servers
+from gateway.stores.redis.connect import Commands
 from gateway.stores.sql import schema
 from gateway.stores.sql.engine import Database
 
@@ -50,13 +50,13 @@ async def check_database(database: Database, report: Callable[[str], None]) -> N
             )
 
 
-async def check_session_store(client: Client | None, report: Callable[[str], None]) -> None:
+async def check_session_store(client: Commands | None, report: Callable[[str], None]) -> None:
     """Warn of whatever could lose sessions. Raises CannotStart for a server that is too old."""
     if client is None:
         report("sessions are kept in memory: they end when this process does")
         return
     try:
-        for warning in await check_server(client):
+        for warning in await check_servers(client):
             report(warning)
     except UnsupportedServer as error:
         raise CannotStart(str(error)) from error

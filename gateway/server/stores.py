@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
 from gateway.config.model import Settings
 from gateway.crypto.passwords import Argon2Cost, Hasher
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
-from gateway.stores.redis.connect import Client, open_redis, tracking_connections
-from gateway.stores.redis.sessions import RedisSessionStore
-from gateway.stores.redis.throttle import RedisThrottleStore
+from gateway.stores.redis import RedisSessionStore, RedisThrottleStore
+from gateway.stores.redis.connect import Commands
+from gateway.stores.redis.opening import open_store, track
+from gateway.stores.redis.primaries import PrimariesTracking
 from gateway.stores.redis.tracking import Tracking
 from gateway.stores.sessions import SessionStore
 from gateway.stores.sql.engine import Database, open_database
@@ -23,32 +26,35 @@ class SessionStores:
 
     sessions: SessionStore
     throttle: ThrottleStore
-    client: Client | None = None
+    client: Commands | None = None
 
 
 def open_accounts(settings: Settings) -> Database:
     """The database of accounts, for `SqlAccountStore` and `stores.sql.schema`. Raises ValueError for an URL that names none."""
-    password = settings.users.database_password
-    return open_database(settings.users.database, password.get_secret_value() if password else None)
+    return open_database(settings.users.database, _secret(settings.users.database_password))
 
 
 def open_session_store(settings: Settings, clock: Callable[[], float]) -> SessionStores:
     """The store of sessions and of the throttle's counters. Raises ValueError for an URL that names none."""
-    if settings.session.store.startswith("memory:"):
+    session = settings.session
+    if session.store.startswith("memory:"):
         return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock))
-    password = settings.session.store_password
-    client = open_redis(settings.session.store, password.get_secret_value() if password else None)
+    client = open_store(session.store, _secret(session.store_password))
     return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
 
 
-def open_tracking(settings: Settings, changed: Callable[[Sequence[str] | None], None], monotonic: Callable[[], float]) -> Tracking | None:
-    """What hears of changed records, for `session.cache: tracked`; None where nobody tells of them."""
+def open_tracking(
+    settings: Settings, client: Commands | None, changed: Callable[[Sequence[str] | None], None], monotonic: Callable[[], float]
+) -> Tracking | PrimariesTracking | None:
+    """What hears of changed records, for `session.cache: tracked`; None where nobody tells of them. `client` is that of the stores."""
     session = settings.session
-    if session.cache != "tracked" or session.store.startswith("memory:"):
+    if session.cache != "tracked" or client is None:
         return None
-    password = session.store_password
-    connect = tracking_connections(session.store, password.get_secret_value() if password else None)
-    return Tracking(connect, f"{session.key_prefix}s:", session.cache_lease, changed, monotonic)
+    return track(client, session.store, _secret(session.store_password), f"{session.key_prefix}s:", session.cache_lease, changed, monotonic)
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
 
 
 def make_hasher(settings: Settings) -> Hasher:

@@ -115,7 +115,7 @@ def make_process(
 
     session_store = counting_absence(stores.sessions, store_was_away)
     copies: Copies[Record] = Copies(f"{settings.session.key_prefix}s:")
-    tracking = open_tracking(settings, copies.changed, clocks.monotonic)
+    tracking = open_tracking(settings, stores.client, copies.changed, clocks.monotonic)
     if tracking is not None:
         copies.source = tracking
         metrics.watch_copies(partial(copy_numbers, copies, tracking))

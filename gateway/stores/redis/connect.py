@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
@@ -23,10 +23,12 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
     ConnectionError,  # noqa: A004 - Redis's own, which is no OSError
     DataError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -46,6 +48,38 @@ MOST_CONNECTIONS = 64
 _URL_OPTIONS = frozenset(
     {"db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname", "ssl_cert_reqs", "ssl_min_version"}
 )
+
+
+Command = Sequence[str | bytes | int | float]
+
+
+class Redirected(StoreAway):
+    """Another server of the cluster holds the key (MOVED); `asking`: is about to (ASK)."""
+
+    def __init__(self, text: str, host: str, port: int, asking: bool) -> None:
+        super().__init__(text)
+        self.host = host
+        self.port = port
+        self.asking = asking
+
+
+class Commands(Protocol):
+    """One server, or several that look like one. Each command names one key."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """The answer."""
+
+    async def execute_many(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers in one round trip to each server, a NoScriptError in the place of its command's."""
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | StoreAway | None]:
+        """What is at `keys`, in one round trip to each server; a StoreAway in the place of what could not be read."""
+
+    async def holders(self) -> Sequence[Client]:
+        """The servers that hold all keys together."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
 
 
 class Client(Redis):
@@ -72,9 +106,18 @@ class Client(Redis):
         except (NoScriptError, DataError):
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
-            raise StoreAway(f"{self._place}: {cause(error)}") from None
+            raise _away(self._place, error) from None
 
-    async def execute_many(self, commands: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | StoreAway | None]:
+        """What is at `keys`, in one command. Raises StoreAway."""
+        records: list[bytes | None] = await self.execute_command("MGET", *keys)
+        return records
+
+    async def holders(self) -> Sequence[Client]:
+        """This one."""
+        return [self]
+
+    async def execute_many(self, commands: Sequence[Command]) -> list[Any]:
         """The answers in one round trip, a NoScriptError in the place of its command's. Raises StoreAway within the timeout, and when a command
         failed: the others may have been carried out."""
         if not commands:
@@ -88,10 +131,10 @@ class Client(Redis):
         except DataError:
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
-            raise StoreAway(f"{self._place}: {cause(error)}") from None
+            raise _away(self._place, error) from None
         for answer in answers:
             if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
-                raise StoreAway(f"{self._place}: {cause(answer)}") from None
+                raise _away(self._place, answer) from None
         return answers
 
 
@@ -102,14 +145,14 @@ class Script:
         self.text = text
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, client: Client, key: str, *values: str | bytes | int | float) -> Any:
+    async def run(self, client: Commands, key: str, *values: str | bytes | int | float) -> Any:
         """What the script returns. It may touch `key` only, so that a cluster knows where it runs."""
         try:
             return await client.execute_command("EVALSHA", self.sha, 1, key, *values)
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, 1, key, *values)
 
-    async def run_many(self, client: Client, runs: Sequence[Sequence[str | bytes | int | float]]) -> list[Any]:
+    async def run_many(self, client: Commands, runs: Sequence[Command]) -> list[Any]:
         """What the script returns for each (key, *values), all in one round trip."""
         answers = await client.execute_many([("EVALSHA", self.sha, 1, *run) for run in runs])
         unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -166,6 +209,13 @@ def place_of(url: str) -> str:
     """The URL without user, password and options: what may be shown."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _away(place: str, error: Exception) -> StoreAway:
+    text = f"{place}: {cause(error)}"
+    if isinstance(error, AskError):
+        return Redirected(text, error.host, error.port, not isinstance(error, MovedError))
+    return StoreAway(text)
 
 
 _REPLIES = (

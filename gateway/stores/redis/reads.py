@@ -15,9 +15,9 @@ _Waiting = dict[str, list[asyncio.Future[bytes | None]]]
 
 
 class SharedReads:
-    """`read_many` reads keys in one round trip, in their order."""
+    """`read_many` reads keys in one round trip (of a cluster: one to each server), in their order; a StoreAway stands for what could not be read."""
 
-    def __init__(self, read_many: Callable[[list[str]], Awaitable[Sequence[bytes | None]]]) -> None:
+    def __init__(self, read_many: Callable[[list[str]], Awaitable[Sequence[bytes | StoreAway | None]]]) -> None:
         self._read_many = read_many
         self._next: _Waiting = {}
         self._under_way: set[asyncio.Task[None]] = set()
@@ -41,12 +41,21 @@ class SharedReads:
         try:
             records = await self._read_many(list(waiting))
         except (StoreAway, asyncio.CancelledError) as error:
-            for future in (future for futures in waiting.values() for future in futures if not future.done()):
-                away = StoreAway(*error.args)  # one for each, since an exception collects the places where it is raised
-                away.__cause__ = None  # as `raise … from None`: what Redis wrote may quote a command
-                future.set_exception(away)
+            for futures in waiting.values():
+                _fail(futures, error)
             return
         for futures, record in zip(waiting.values(), records, strict=True):
+            if isinstance(record, StoreAway):
+                _fail(futures, record)
+                continue
             for future in futures:
                 if not future.done():
                     future.set_result(record)
+
+
+def _fail(futures: Sequence[asyncio.Future[bytes | None]], error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            away = StoreAway(*error.args)  # one for each, since an exception collects the places where it is raised
+            away.__cause__ = None  # as `raise … from None`: what Redis wrote may quote a command
+            future.set_exception(away)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.stores import StoreAway
-from gateway.stores.redis.connect import Client
+from gateway.stores.redis.connect import Client, Commands
 
 #: The oldest version whose commands the scripts may use.
 OLDEST = (6, 2)
@@ -13,6 +13,14 @@ OLDEST = (6, 2)
 
 class UnsupportedServer(Exception):
     """The server is too old. The text names its version and the oldest one that will do."""
+
+
+async def check_servers(client: Commands) -> list[str]:
+    """What `check_server` says of each server that holds keys, every sentence once."""
+    said: dict[str, None] = {}
+    for server in await client.holders():
+        said.update(dict.fromkeys(await check_server(server)))
+    return list(said)
 
 
 async def check_server(client: Client) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from gateway.core.session import TTL_SLACK
-from gateway.stores.redis.connect import Client, Script
+from gateway.stores import StoreAway
+from gateway.stores.redis.connect import Commands, Script
 from gateway.stores.redis.reads import SharedReads
 from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
 
@@ -49,19 +50,21 @@ class RedisSessionStore:
 
     shared = True
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Commands) -> None:
         self._client = client
-        self._reads = SharedReads(self.get_many)
+        self._reads = SharedReads(client.get_many)
 
     async def get(self, key: str) -> bytes | None:
         """The record at `key`."""
         return await self._reads.read(key)
 
     async def get_many(self, keys: list[str]) -> list[bytes | None]:
-        """The records at `keys`, in their order, in one round trip."""
-        if not keys:
-            return []
-        records: list[bytes | None] = await self._client.execute_command("MGET", *keys)
+        """The records at `keys`, in their order, in one round trip to each server."""
+        records: list[bytes | None] = []
+        for record in await self._client.get_many(keys) if keys else ():
+            if isinstance(record, StoreAway):
+                raise record
+            records.append(record)
         return records
 
     async def put(self, key: str, record: bytes, ttl: float) -> None:
@@ -101,19 +104,19 @@ class RedisSessionStore:
     async def scan(self, prefix: str) -> AsyncIterator[str]:
         """Keys of records that begin with `prefix`; each once, though Redis may name one twice."""
         seen: set[bytes] = set()
-        cursor: int | bytes = 0
-        while True:
-            cursor, keys = await self._client.execute_command("SCAN", cursor, "MATCH", f"{_literally(prefix)}*", "COUNT", _SCANNED)
-            for key in keys:
-                if key not in seen:
-                    seen.add(key)
-                    yield key.decode("utf-8", "surrogateescape")
-            if not int(cursor):
-                return
+        for server in await self._client.holders():
+            cursor: int | bytes | None = None
+            while cursor is None or int(cursor):
+                cursor, keys = await server.execute_command("SCAN", cursor or 0, "MATCH", f"{_literally(prefix)}*", "COUNT", _SCANNED)
+                for key in keys:
+                    if key not in seen:
+                        seen.add(key)
+                        yield key.decode("utf-8", "surrogateescape")
 
     async def ping(self) -> None:
-        """Raises StoreAway unless Redis answers."""
-        await self._client.execute_command("PING")
+        """Raises StoreAway unless Redis answers; of several, all."""
+        for server in await self._client.holders():
+            await server.execute_command("PING")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.stores.redis.connect import Client, Script
+from gateway.stores.redis.connect import Commands, Script
 from gateway.stores.redis.sessions import milliseconds
 
 #: ARGV: limit, window (ms). Returns the milliseconds left, 0 while there is room. A window without an end gets one: nobody is locked out for ever.
@@ -35,7 +35,7 @@ return '0'
 class RedisThrottleStore:
     """See `ThrottleStore`. `client` comes from `open_redis`; whoever made it closes it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Commands) -> None:
         self._client = client
 
     async def take(self, key: str, limit: int, window: float) -> float:

@@ -20,6 +20,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
@@ -46,7 +47,8 @@ class CannotTrack(Exception):
 
 
 class Tracking:
-    """One server's. `changed` hears of changed keys, None meaning all of them. `lease` in seconds of `monotonic`."""
+    """One server's. `changed` hears of changed keys, None meaning all of them. `lease` in seconds of `monotonic`. `holds` says which keys the server
+    has, where it is one of a cluster."""
 
     def __init__(
         self,
@@ -55,13 +57,16 @@ class Tracking:
         lease: float,
         changed: Callable[[Sequence[str] | None], None],
         monotonic: Callable[[], float],
+        holds: Callable[[str], bool] = lambda _key: True,
     ) -> None:
         self._connect = connect
         self._prefix = prefix
         self._lease = lease
         self._changed = changed
         self._monotonic = monotonic
-        self._good_until = 0.0
+        self._holds = holds
+        self.good_until = 0.0
+        """When it stops being good, unless another PING is answered."""
         self._heard: deque[list[Any]] = deque()
         self.refused: str | None = None
         """Why Redis will not track; None while that is not so."""
@@ -69,7 +74,7 @@ class Tracking:
     @property
     def good(self) -> bool:
         """Whether every change up to a lease ago has been heard of."""
-        return self._monotonic() < self._good_until
+        return self._monotonic() < self.good_until
 
     async def run(self) -> None:
         """Listen, forever."""
@@ -94,7 +99,7 @@ class Tracking:
                     logging.INFO if proven else logging.DEBUG, "tracking is lost (%s): every request reads the store until it is back", cause(error)
                 )
             finally:
-                self._good_until = 0.0
+                self.good_until = 0.0
                 if proven:
                     self._changed(None)
                 await connection.disconnect(nowait=True)
@@ -103,7 +108,7 @@ class Tracking:
 
     async def _prove(self, connection: AbstractConnection) -> None:
         """Raises CannotTrack, RedisError or OSError unless the canary comes back."""
-        canary = f"{self._prefix}canary:{new_request_id()}"
+        canary = next(filter(self._holds, (f"{self._prefix}canary:{new_request_id()}" for _ in count())))
         try:
             async with asyncio.timeout(_PROOF):
                 await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
@@ -147,7 +152,7 @@ class Tracking:
         """The PING that was sent then is answered."""
         if self._monotonic() >= sent + self._lease:
             self._changed(None)  # nobody knows what held it up
-        self._good_until = sent + self._lease
+        self.good_until = sent + self._lease
 
     async def _ping(self, connection: AbstractConnection, sent: deque[float]) -> None:
         while True:

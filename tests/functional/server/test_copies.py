@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.browser import Browser
 from tests.gateways import PASSWORD, Gateway
+from tests.redises import Cluster, Watched
 from tests.servers import Redis, wait_until
 from tests.upstreams import EchoUpstream
 
@@ -75,6 +77,24 @@ async def test_off_reads_the_store_for_every_request(start_gateway: Start, redis
         assert (await browser.get(f"{gateway.url}/app")).status == 200
     assert state(gateway) == "off"
     assert set(events(gateway).values()) == {0}
+
+
+@pytest.mark.parametrize("servers", [Cluster, Watched])
+async def test_a_cluster_and_sentinels_serve_from_copies_too(
+    start_gateway: Start, echo_upstream: EchoUpstream, browser: Browser, servers: type[Cluster] | type[Watched]
+) -> None:
+    with servers() as running:
+        gateway = start_gateway({"routes": routes(echo_upstream), "session": {"store": running.url, "cache_lease": "5s"}})
+        wait_until(lambda: state(gateway) == "good", "tracking")
+        gateway.add_user("ann@example.com")
+        await login(browser, gateway)
+        while events(gateway)["hit"] == 0:
+            assert (await browser.get(f"{gateway.url}/app")).status == 200
+        listed = gateway.run("sessions", "list", "--json")
+        assert "ann@example.com" in listed.stdout, listed.stderr
+        assert gateway.run("sessions", "revoke", "--user", "ann@example.com").returncode == 0
+        assert (await browser.get(f"{gateway.url}/app")).status == 303
+        gateway.stop()
 
 
 def test_memory_needs_no_tracking_and_says_nothing(start_gateway: Start) -> None:
