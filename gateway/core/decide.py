@@ -29,7 +29,7 @@ class Reason(Enum):
     NO_WEBSOCKET = "the route takes no WebSocket"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed, like the others; not frozen, which costs as much again for what is made for every request
 class Allow:
     """Let it pass as `identity`, or as nobody."""
 
@@ -84,7 +84,7 @@ class Nobody(Enum):
     UNKNOWN = "the session store is away"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every request
 class Selected:
     """The route, and the first of its rules that is about the request, with the path that was judged."""
 
@@ -95,7 +95,7 @@ class Selected:
     @property
     def needs_session(self) -> bool:
         """Whether the outcome depends on who asks."""
-        return self.rule is not None and self.rule.effect not in (Effect.PUBLIC, Effect.DENY)
+        return self.rule is not None and self.rule.effect is not Effect.PUBLIC and self.rule.effect is not Effect.DENY
 
 
 def select(facts: Facts, places: Places) -> Selected | UnknownHost | NoRoute | Malformed:
@@ -139,16 +139,14 @@ def _decide_for(who: Identity, facts: Facts, selected: Selected) -> Decision:
     index: int | None = selected.index
     while index is not None:
         rule = rules[index]
-        match rule.effect:
-            case Effect.PUBLIC:
-                return Allow(None, rule)
-            case Effect.DENY:
-                return Refuse(Reason.RULE, rule)
-            case Effect.OPTIONAL:
-                return Allow(who if who.state is State.VERIFIED else None, rule)
-            case Effect.LOGIN | Effect.MEMBERS:
-                if rule.admits(who):
-                    return Allow(who, rule) if who.state is State.VERIFIED else Refuse(_STATES[who.state], rule)
+        effect = rule.effect
+        if effect is Effect.LOGIN or effect is Effect.MEMBERS:
+            if effect is Effect.LOGIN or rule.admits(who):
+                return Allow(who, rule) if who.state is State.VERIFIED else Refuse(_STATES[who.state], rule)
+        elif effect is Effect.OPTIONAL:
+            return Allow(who if who.state is State.VERIFIED else None, rule)
+        else:
+            return Allow(None, rule) if effect is Effect.PUBLIC else Refuse(Reason.RULE, rule)
         start, index = index + 1, first_about(rules, facts, facts.path, index + 1)
         if any(first_about(rules, facts, reading, start) != index for reading in facts.readings):
             return Malformed(_TWO_READINGS)

@@ -184,7 +184,7 @@ def find_cookies(headers: Headers, name: bytes, most: int = 4) -> tuple[str, ...
     """The first `most` values of the cookie `name`, found in the raw headers (request.cookies would cost ten times as much)."""
     found: list[str] = []
     for header, value in headers:
-        if len(header) != 6 or header.lower() != b"cookie" or name not in value:
+        if len(header) != 6 or name not in value or header.lower() != b"cookie":
             continue
         for part in value.split(b";"):
             key, _, content = part.partition(b"=")

@@ -99,7 +99,7 @@ _OVERLONG: Final = re.compile(rb"[\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]")
 
 def parse_target(text: str) -> Target:
     """A request target, or the path and query that a proxy relayed, in origin form. Raises Malformed."""
-    if _PLAIN.fullmatch(text):
+    if text and _PLAIN.fullmatch(text):
         return Target(text, None, text, readings=(), encoded=False)
     if "#" in text or not _TARGET.fullmatch(text):
         # A fragment never belongs in a request (CVE-2023-47106); a target that does not begin with a slash poisons URLs (CVE-2026-54282).

@@ -185,6 +185,8 @@ class Connection(Turns):
             self._head_timer = None
         head, self._head = self._head + size, 0
         line_seen, self._line_seen = self._line_seen, False
+        if len(arrived) == 1 and self._answers_at_once(*arrived[0], head):
+            return
         for position, (message, payload) in enumerate(arrived):
             if not isinstance(message, _ErrInfo):
                 status = fault_of(message, payload, self._limits, head)
@@ -207,16 +209,16 @@ class Connection(Turns):
             self._fed = self._loop.time()
             if self._body_timer is None:
                 self._body_timer = self._loop.call_later(self._limits.body_idle, self._check_body)
-        if len(arrived) != 1 or not self._answers_at_once(*arrived[0]):
-            self.enqueue(arrived)
+        self.enqueue(arrived)
 
-    def _answers_at_once(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader) -> bool:
+    def _answers_at_once(self, message: RawRequestMessage | _ErrInfo, payload: StreamReader, head: int) -> bool:
         """Answer a request that nothing has to be waited for, if it is an ordinary one; whether that was done."""
-        if payload is not EMPTY_PAYLOAD or isinstance(message, _ErrInfo) or not self.idle or self.ending:
+        at_once = self._gate.at_once
+        if at_once is None or payload is not EMPTY_PAYLOAD or isinstance(message, _ErrInfo) or not self.idle or self.draining or self._deaf:
             return False
-        if message.upgrade or message.should_close or message.version != HttpVersion11 or self._gate.at_once is None:
+        if message.upgrade or message.should_close or message.version != HttpVersion11 or fault_of(message, payload, self._limits, head):
             return False
-        answer = self._gate.at_once(message, self.peer)
+        answer = at_once(message, self.peer)
         if answer is None:
             return False
         self.answered(answer)

@@ -50,7 +50,7 @@ from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
 from gateway.web.proxy.pool import Upstreams
-from gateway.web.ready import Dates
+from gateway.web.ready import Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def make_process(
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
     access_log = AccessLog(write, settings.log.format, clocks.wall)
     gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
-    forward_auth = ForwardAuth(gatekeeper, problems, Dates(clocks.wall))
+    forward_auth = ForwardAuth(gatekeeper, problems, Closing(clocks.wall))
     front = Front(live, gatekeeper, proxy, pages, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
     readiness = Readiness(session_store.ping, accounts.ping)
     public = Server(front.handle, front.refuse, live, metrics.connection_refused, front.at_once)

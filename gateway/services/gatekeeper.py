@@ -16,7 +16,7 @@ from gateway.services.sessions import Found, Sessions
 from gateway.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed; not frozen, since it is made for every request
 class Admission:
     """What was found out and decided about one request.
 

@@ -47,7 +47,7 @@ class _Presented(NamedTuple):
     secret: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed; not frozen, since it is made for every request
 class Found:
     """A live session. `cookie` is the value that the client must be told, None when it has it; `member` is the hex hash of the session's id."""
 
@@ -79,9 +79,6 @@ class Sessions:
 
     def presented(self, snapshot: Snapshot, facts: Facts) -> dict[str, tuple[bytes, ...]]:
         """The sessions whose cookies open: member → hashes of the secrets presented for it. More than one member: nobody is logged in."""
-        if len(facts.cookies) == 1:
-            presented = self._opened_cookie(snapshot, facts.cookies[0])
-            return {} if presented is None else {presented.member: (presented.secret,)}
         found: dict[str, tuple[bytes, ...]] = {}
         for value in facts.cookies:
             presented = self._opened_cookie(snapshot, value)
@@ -105,10 +102,17 @@ class Sessions:
     def load_now(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody | None:
         """Who asks, where that can be said without the store; None where it must be read. From a copy nothing is concluded but that the session is
         alive and nothing is due."""
-        presented = self.presented(snapshot, facts)
-        if len(presented) != 1:
-            return Nobody.ANONYMOUS
-        [(member, secrets)] = presented.items()
+        secrets: tuple[bytes, ...]
+        if len(facts.cookies) == 1:
+            ticket = self._opened_cookie(snapshot, facts.cookies[0])
+            if ticket is None:
+                return Nobody.ANONYMOUS
+            member, secrets = ticket.member, (ticket.secret,)
+        else:
+            presented = self.presented(snapshot, facts)
+            if len(presented) != 1:
+                return Nobody.ANONYMOUS
+            [(member, secrets)] = presented.items()
         copy = self._records.copy(snapshot, member)
         if copy is None or (self._backlog is not None and self._backlog.open):
             return None

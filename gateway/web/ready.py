@@ -17,23 +17,23 @@ _CLOSE: Final = b"Connection: close\r\n"
 _STAY: Final = b"Connection: keep-alive\r\n"
 
 
-class Dates:
-    """The `Date` line (RFC 9110 section 6.6.1), made once a second. `clock` is seconds since 1970."""
+class Closing:
+    """The last lines of a head without a body, `Date` (RFC 9110 section 6.6.1) among them, made once a second. `clock` is seconds since 1970."""
 
-    __slots__ = ("_clock", "_line", "_second")
+    __slots__ = ("_clock", "_lines", "_second")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._second = -1
-        self._line = b""
+        self._lines = b""
 
-    def line(self) -> bytes:
-        """With its line break."""
+    def lines(self) -> bytes:
+        """With their line breaks, but for the empty line."""
         second = int(self._clock())
         if second != self._second:
             self._second = second
-            self._line = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
-        return self._line
+            self._lines = b"Server: gateway\r\nContent-Length: 0\r\nDate: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
+        return self._lines
 
 
 class Ready(web.StreamResponse):

@@ -32,12 +32,11 @@ def nginx(check: Check) -> Asked:
 
 def forwarded(check: Check) -> Asked:
     """Traefik's four headers, which Caddy sends too and HAProxy is told to."""
-    return Asked(
-        _named(check, b"x-forwarded-method"),
-        _named(check, b"x-forwarded-proto"),
-        _named(check, b"x-forwarded-host"),
-        _named(check, b"x-forwarded-uri"),
-    )
+    told = check.headers.get
+    asked = Asked(told(b"x-forwarded-method", ""), told(b"x-forwarded-proto", ""), told(b"x-forwarded-host", ""), told(b"x-forwarded-uri", ""))
+    if all(asked):
+        return asked
+    raise Malformed("the check comes without X-Forwarded-Method, -Proto, -Host or -Uri")
 
 
 def envoy(check: Check) -> Asked:

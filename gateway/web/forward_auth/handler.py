@@ -22,11 +22,12 @@ from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
 from gateway.web.forward_auth.dialects import DIALECTS
 from gateway.web.pages.problems import Problems
-from gateway.web.ready import Dates, Ready
+from gateway.web.ready import Closing, Ready
 from gateway.web.request import Asked, Check, Untrusted, read_check, read_little
 
 log = logging.getLogger("gateway.forward_auth")
 
+_OK: Final = b"HTTP/1.1 200 OK\r\n"
 _COOKIE: Final = len("cookie")
 #: Traefik and Envoy: their recipes exchange the application's Cookie header for the one of a 200. The others cut for themselves.
 _TOLD_COOKIES: Final = frozenset({Surface.TRAEFIK, Surface.ENVOY})
@@ -35,10 +36,10 @@ _TOLD_COOKIES: Final = frozenset({Surface.TRAEFIK, Surface.ENVOY})
 class ForwardAuth:
     """Answers `/check/<dialect>`."""
 
-    def __init__(self, gatekeeper: Gatekeeper, problems: Problems, dates: Dates) -> None:
+    def __init__(self, gatekeeper: Gatekeeper, problems: Problems, closing: Closing) -> None:
         self._gatekeeper = gatekeeper
         self._problems = problems
-        self._dates = dates
+        self._closing = closing
 
     def at_once(self, method: str, below: str, headers: Headers, snapshot: Snapshot, exchange: Exchange) -> bytes | None:
         """The whole 200 for a check of somebody whose session is at hand; None: ask `handle`, which says everything else. Never raises for what a
@@ -62,7 +63,7 @@ class ForwardAuth:
             return None
         exchange.facts = facts
         exchange.admitted(admission)
-        return b"%b\r\n" % self._allowed(admission, surface, headers, snapshot, exchange)
+        return self._allowed(admission, surface, headers, snapshot, exchange) + b"\r\n"
 
     async def handle(self, request: web.BaseRequest, below: str, snapshot: Snapshot, exchange: Exchange) -> web.StreamResponse:
         """`below` is the raw target behind `/check/`: the dialect, and for Envoy what was asked."""
@@ -116,20 +117,19 @@ class ForwardAuth:
     def _allowed(self, admission: Admission, surface: Surface, headers: Headers, snapshot: Snapshot, exchange: Exchange) -> bytes:
         """The head of a 200, but for its empty line."""
         introduction = admission.introduction
-        lines = [b"HTTP/1.1 200 OK\r\n", introduction.lines]
+        lines = [_OK, introduction.lines]
         cookie = _foreign_cookies(headers, snapshot.own_cookies) if surface in _TOLD_COOKIES else b""
         if cookie:
-            lines.append(b"Cookie: %b\r\n" % cookie)
+            lines += (b"Cookie: ", cookie, b"\r\n")
         if surface is Surface.ENVOY:
             # Envoy overwrites headers but keeps empty ones; what is empty must be gone, or it would be the client's.
             empty = [name for name, value in introduction.headers if not value]
-            lines.append(b"X-Envoy-Auth-Headers-To-Remove: %b\r\n" % b",".join(empty if cookie else [*empty, b"Cookie"]))
+            lines += (b"X-Envoy-Auth-Headers-To-Remove: ", b",".join(empty if cookie else [*empty, b"Cookie"]), b"\r\n")
             if admission.set_cookie is not None:
                 lines.append(b"Cache-Control: private, no-store\r\n")  # joins the application's on its way to the browser
         if admission.set_cookie is not None:
-            lines.append(b"Set-Cookie: %b\r\n" % admission.set_cookie.encode("ascii"))
-        lines.append(b"X-Request-Id: %b\r\nServer: gateway\r\nContent-Length: 0\r\n" % exchange.request_id.encode("ascii"))
-        lines.append(self._dates.line())
+            lines += (b"Set-Cookie: ", admission.set_cookie.encode("ascii"), b"\r\n")
+        lines += (b"X-Request-Id: ", exchange.request_id.encode("ascii"), b"\r\n", self._closing.lines())
         return b"".join(lines)
 
 
@@ -149,4 +149,4 @@ def _dialect(below: str) -> tuple[tuple[Surface, Callable[[Check], Asked]] | Non
 def _foreign_cookies(headers: Headers, own: frozenset[bytes]) -> bytes:
     """What an application may see of the cookies that were sent (DESIGN 1.8): all but ours. Empty when nothing is left."""
     kept = [cut_cookies(value, own) for name, value in headers if len(name) == _COOKIE and name.lower() == b"cookie"]
-    return b"; ".join(value for value in kept if value)
+    return kept[0] if len(kept) == 1 else b"; ".join([value for value in kept if value])
