@@ -32,7 +32,7 @@ class LimitsSection(Section):
     header_timeout: Duration = setting(10.0, "How long a client may take to send its headers.")
     body_idle: Duration = setting(60.0, "The longest pause inside a request body.")
     keepalive: Duration = setting(75.0, "How long an idle client connection stays open.")
-    connections: Annotated[int, Field(ge=1, le=1_000_000)] = setting(10_000, "Client connections at a time, over all listeners.")
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = setting(10_000, "Client connections at a time, over all listeners; of each worker.")
 
 
 class Server(Section):
@@ -50,7 +50,7 @@ class Server(Section):
     prefix: Prefix = setting("/_auth", "The path below which the gateway's own pages are.")
     workers: Annotated[
         int | Literal["auto"], BeforeValidator(_workers), WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = setting(1, "Processes on one port; auto is one a core. More than 1 needs a shared store.")
+    ] = setting(1, "Processes on one port; auto: one for each core. More than 1 needs a shared store.")
     trusted_proxies: list[TrustedPeer] = setting(
         [],
         "Networks whose X-Forwarded-*, X-Original-* and Forwarded headers are believed, and `unix:` for peers on unix sockets; nothing else ever is.",

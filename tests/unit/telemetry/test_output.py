@@ -19,14 +19,15 @@ os.write(fd, b"theirs\\n")
 """
 
 
-async def test_lines_of_two_processes_do_not_mix():
+def test_lines_of_two_processes_do_not_mix():
+    loop = asyncio.new_event_loop()
     reading, writing = os.pipe()
     command = [sys.executable, "-c", NEIGHBOUR, str(writing)]
     with subprocess.Popen(command, pass_fds=[writing], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as neighbour:
         assert neighbour.stdout is not None
         assert neighbour.stdin is not None
         assert neighbour.stdout.readline() == "locked\n"
-        output = Output(writing, asyncio.get_running_loop())
+        output = Output(writing, loop)
         output.write("mine")
         flushing = threading.Thread(target=output.flush)
         flushing.start()
@@ -37,6 +38,7 @@ async def test_lines_of_two_processes_do_not_mix():
     assert os.read(reading, 100) == b"theirs\nmine\n"
     os.close(reading)
     os.close(writing)
+    loop.close()
 
 
 async def test_what_nobody_reads_is_dropped():
