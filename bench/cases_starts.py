@@ -49,7 +49,7 @@ def start(stage: Stage) -> Result:
     with ExitStack() as running:
         gateway = stage.unstarted_as(_Asked)
         gateway.cookie = stage.log_in(gateway)[0]
-        proxy = _AskedNginx(nginx.PROXY % {"upstream": f"127.0.0.1:{stage.upstream.port}"})
+        proxy = _AskedNginx(nginx.PROXY % {"upstream": f"127.0.0.1:{stage.upstream.port}"}, events=nginx.EVENTS)
         processes: list[tuple[str, Process]] = [(OURS, gateway), (NGINX, proxy)]
         if stage.go:
             processes.append((GO_PROXY, _AskedGo(stage.go, stage.upstream.port)))

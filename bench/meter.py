@@ -23,7 +23,11 @@ def family(pids: Sequence[int]) -> Iterator[int]:
     for pid in pids:
         yield pid
         for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            yield from family([int(child) for child in children.read_text().split()])
+            try:
+                found = [int(child) for child in children.read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a thread that has ended meanwhile
+            yield from family(found)
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:

@@ -8,6 +8,8 @@ from tests.servers import Nginx
 SIZES = {"/small": 100, "/medium": 10 << 10, "/large": 1 << 20}
 #: A file without content of its own: as long as it has to be, and zeros.
 HUGE = "/huge"
+#: A thousand tunnels are two thousand connections.
+EVENTS = "worker_connections 8192;"
 
 _UPSTREAM = """
 sendfile on; keepalive_requests 100000000; default_type application/octet-stream; large_client_header_buffers 8 32k;
@@ -41,7 +43,7 @@ server {
 
 def upstream(huge: int) -> Nginx:
     """Serves files of SIZES and one of `huge` bytes."""
-    server = Nginx(_UPSTREAM)
+    server = Nginx(_UPSTREAM, events=EVENTS)
     for path, size in SIZES.items():
         (server.folder / path[1:]).write_bytes(b"x" * size)
     with (server.folder / HUGE[1:]).open("wb") as sparse:
@@ -51,9 +53,11 @@ def upstream(huge: int) -> Nginx:
 
 def passing(port: int) -> Nginx:
     """Hands everything on to the upstream at `port` (WebSockets too)."""
-    return Nginx(PROXY % {"upstream": f"127.0.0.1:{port}"})
+    return Nginx(PROXY % {"upstream": f"127.0.0.1:{port}"}, events=EVENTS)
 
 
 def asking(port: int, checker: int, path: str) -> Nginx:
     """Asks `path` of the checker for each request, then hands it on to the upstream at `port`."""
-    return Nginx((_COMMON + _ASKING) % {"upstream": f"127.0.0.1:{port}", "checker": f"127.0.0.1:{checker}", "path": path, "passed": _PASSED})
+    return Nginx(
+        (_COMMON + _ASKING) % {"upstream": f"127.0.0.1:{port}", "checker": f"127.0.0.1:{checker}", "path": path, "passed": _PASSED}, events=EVENTS
+    )

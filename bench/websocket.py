@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from statistics import quantiles
 
 from bench.backend import CLIENT_FRAME, SERVER_FRAME
-from bench.load import Run
+from bench.load import Run, Spoiled
 
+#: Round trips of which percentiles can be taken.
+_LEAST = 100
 _KEY = "YmVuY2gtYmVuY2gtYmVuY2g="  # 16 bytes; RFC 6455 section 4.1
 
 
@@ -29,6 +31,19 @@ class _Tunnel:
         """The next message."""
         self.sent, self.got = now, 0
         self.peer.sendall(CLIENT_FRAME)
+
+    def take(self) -> bool:
+        """Read what is there; whether the echo is whole. Raises ConnectionError at its end."""
+        data = self.peer.recv(len(SERVER_FRAME) - self.got)
+        if not data:
+            raise ConnectionError("a WebSocket ended during the run")
+        self.got += len(data)
+        return self.got == len(SERVER_FRAME)
+
+    def finish(self) -> None:
+        """Wait for the echo that is under way, so that the next run begins with none."""
+        while not self.take():
+            pass
 
 
 def connect(port: int, headers: Sequence[str]) -> socket.socket:
@@ -59,7 +74,8 @@ def close(peers: Sequence[socket.socket]) -> None:
 
 
 def round_trips(peers: Sequence[socket.socket], seconds: float) -> Run:
-    """Send a message on each, and the next one when its echo is there. Raises ConnectionError when one ends."""
+    """Send a message on each, and the next one when its echo is there. Raises load.Spoiled when hardly any comes back, ConnectionError when one
+    ends."""
     poll, tunnels, taken = select.epoll(), dict[int, _Tunnel](), list[float]()
     for peer in peers:
         poll.register(peer, select.EPOLLIN)
@@ -70,14 +86,14 @@ def round_trips(peers: Sequence[socket.socket], seconds: float) -> Run:
     while (now := time.perf_counter()) < start + seconds:
         for ready, _ in poll.poll(1):
             tunnel = tunnels[ready]
-            data = tunnel.peer.recv(4096)
-            if not data:
-                raise ConnectionError("a WebSocket ended during the run")
-            tunnel.got += len(data)
-            if tunnel.got == len(SERVER_FRAME):
+            if tunnel.take():
                 now = time.perf_counter()
                 taken.append(now - tunnel.sent)
                 tunnel.send(now)
     poll.close()
+    for tunnel in tunnels.values():
+        tunnel.finish()
+    if len(taken) < _LEAST:
+        raise Spoiled(f"{len(taken)} messages came back")
     points = quantiles(taken, n=100)
     return Run(len(taken), len(taken) / (now - start), points[49] * 1000, points[98] * 1000)

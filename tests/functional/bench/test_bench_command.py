@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.servers import require
+from bench.meter import family
+from tests.servers import require, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -33,6 +35,27 @@ def test_a_short_run_measures_and_writes_where_it_is_told(tmp_path):
     assert all(ours[key]["median"] > 0 for key in ("rate", "cpu", "p50", "p99", "rss"))
     assert "Proxied, 100 B" in (tmp_path / "performance.md").read_text()
     assert (tmp_path / "images" / "performance.svg").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_nothing_running(number, code):
+    command = [sys.executable, "-m", "bench", "--cases", "proxied-100b", "--no-write"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        wait_until(lambda: "wrk\n" in commands(running.pid), "the first run of wrk", 40)
+        started = list(family([running.pid]))
+        running.send_signal(number)
+        assert running.wait(30) == code
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+
+
+def commands(pid):
+    found = []
+    for one in family([pid]):
+        try:
+            found.append(Path(f"/proc/{one}/comm").read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has ended meanwhile
+    return found
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,11 @@ def backend():
         yield running
 
 
-def test_messages_come_back(backend):
+def test_messages_come_back_in_one_run_after_another(backend):
     peers = [websocket.connect(backend.port, []) for _ in range(4)]
-    run = websocket.round_trips(peers, 0.2)
+    runs = [websocket.round_trips(peers, 0.3) for _ in range(3)]
     websocket.close(peers)
-    assert run.requests > 10
-    assert run.p50 <= run.p99
+    assert all(run.requests >= 100 and run.p50 <= run.p99 for run in runs)
 
 
 def test_a_body_is_drained_and_answered_once_it_is_whole(backend):
