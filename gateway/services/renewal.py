@@ -118,9 +118,8 @@ class Renewal:
                 try:
                     await self._write(snapshot, batch)
                 except StoreAway:
-                    later = self._clock() + snapshot.life.touch_window
-                    for use in batch.values():  # those that stay noted are tried again then
-                        use.due, use.record = later, None
+                    for use in batch.values():
+                        self._later(use)
         finally:
             self._writing = None
 
@@ -149,8 +148,21 @@ class Renewal:
         """The records: as noted, as copied, or as they are now. A write on what is not true any more only loses its race."""
         records = {member: use.record or self._records.copy(snapshot, member) for member, use in uses.items()}
         unknown = [member for member, record in records.items() if record is None]
-        records.update(zip(unknown, await self._records.read_many(snapshot, unknown), strict=True))
+        # Each by itself, which the store puts together: in a cluster one server's absence is no reason to let the others' sessions run out.
+        read = await asyncio.gather(*(self._records.read(snapshot, member) for member in unknown), return_exceptions=True)
+        for member, record in zip(unknown, read, strict=True):
+            if isinstance(record, StoreAway):
+                del records[member]
+                self._later(uses[member])
+            elif isinstance(record, BaseException):
+                raise record
+            else:
+                records[member] = record
         return records
+
+    def _later(self, use: _Use) -> None:
+        """The store is away: try again in a window's time, if it stays noted."""
+        use.due, use.record = self._clock() + use.snapshot.life.touch_window, None
 
     def _put_off(self, member: str, use: _Use, record: Record, now: float) -> bool:
         """Whether there is nothing to write now: somebody has written a later use, or one that opened a window."""
