@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from gateway.stores.sql import schema, steps
+from gateway.stores.sql import migrations, schema
 from gateway.stores.sql.engine import LONG, open_database
 from gateway.stores.sql.schema import Standing
 
@@ -22,7 +23,8 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path):
 
 
 def test_the_versions_by_name_are_the_steps_there_are():
-    assert list(schema.VERSIONS) == steps.versions()
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert list(schema.VERSIONS) == [script.revision for script in scripts.walk_revisions()][::-1]
 
 
 async def test_a_new_database_comes_to_the_newest_version_and_is_as_the_models_say(database):

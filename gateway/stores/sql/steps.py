@@ -14,17 +14,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from gateway.stores.sql.tables import METADATA
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
-
-
-def versions() -> Sequence[str]:
-    """The names of all versions, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 
 def take_all(connection: Connection) -> None:
