@@ -106,3 +106,13 @@ def test_the_place_is_that_of_this_request() -> None:
             b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: docs.example.com\r\nX-Forwarded-Port: 443\r\n",
         )
         assert lane.place(b"wiki.example.com:8080", plain)[1].endswith(b"X-Forwarded-Host: wiki.example.com:8080\r\nX-Forwarded-Port: 8080\r\n")
+
+
+def test_a_long_host_is_not_remembered() -> None:
+    """What clients choose is kept in small pieces only. Where the route and a trusted proxy name the host, nobody reads the one that was sent."""
+    lane = sample_lane(sample_route(preserve_host=False))
+    facts = sample_facts()
+    lane.place(b"wiki.example.com", facts)
+    assert lane.place(b"a" * 400, facts)[0] == b"127.0.0.1:9"
+    assert lane._place is not None
+    assert lane._place[0] == b"wiki.example.com"
