@@ -81,6 +81,7 @@ class _Supervisor:
             opened.close()
             if not self._crew.handed_on:
                 opened.remove_file()
+        self._loop.close()
         return self._crew.status
 
     # ---------------------------------------------------------------- what the crew tells

@@ -96,6 +96,13 @@ class Loop:
         """End run() after this turn."""
         self._running = False
 
+    def close(self) -> None:
+        """Give back what the loop itself holds."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        self._bell.close()
+        self._clapper.close()
+
     def _rung(self) -> None:
         try:
             numbers = self._bell.recv(4096)

@@ -7,11 +7,10 @@ they have not, since the files were being written, they read again. One of them 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from gateway.server.supervisor.loop import Loop, Timer
-from gateway.server.supervisor.member import Member
 
 log = logging.getLogger("gateway.server")
 
@@ -20,6 +19,15 @@ _PATIENCE: Final = 10.0
 #: How often files that change under the workers' hands are read again, and after which pause (seconds).
 _MOST_ROUNDS: Final = 5
 _PAUSE: Final = 0.5
+
+
+class Member(Protocol):
+    """A worker."""
+
+    number: int
+
+    def say(self, order: Mapping[str, Any]) -> None:
+        """Tell it something."""
 
 
 class Reloads:

@@ -176,6 +176,36 @@ async def test_draining_finishes_what_has_begun_and_says_so(place: Place):
     idle_writer.close()
 
 
+async def test_draining_hears_out_who_has_just_connected(place: Place):
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+    assert await until(lambda: place.server.open == 1)
+    draining = asyncio.ensure_future(place.server.drain(5.0))
+    await asyncio.sleep(0)
+    late_reader, late_writer = await asyncio.open_connection("127.0.0.1", place.port)  # it was in the queue when the listener closed
+    for asks in (writer, late_writer):
+        asks.write(get())
+    for hears in (reader, late_reader):
+        said = await asyncio.wait_for(hears.read(), 5)
+        assert said.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in said.lower()
+    assert await draining is True
+    writer.close()
+    late_writer.close()
+
+
+async def test_a_replaced_process_hears_out_who_is_between_two_requests(place: Place):
+    reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
+    writer.write(get())
+    await reader.readuntil(b"GET 0")
+    draining = asyncio.ensure_future(place.server.drain(5.0, 0.5))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    writer.write(get())
+    assert b"connection: close" in (await asyncio.wait_for(reader.read(), 5)).lower()
+    assert await draining is True
+    writer.close()
+
+
 async def test_draining_ends_what_does_not_finish(place: Place):
     reader, writer = await asyncio.open_connection("127.0.0.1", place.port)
     writer.write(get("/held"))
