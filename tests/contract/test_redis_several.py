@@ -211,6 +211,21 @@ async def test_a_primary_that_falls_silent_makes_all_copies_doubtful_within_the_
             await world.warm(held)
 
 
+async def test_what_a_minority_of_primaries_says_is_enough_to_read_and_not_for_copies() -> None:
+    with Cluster() as cluster:
+        client = open_several(cluster.url)
+        assert len(await client.primaries()) == 3
+        for server in cluster.primaries[1:]:
+            server.pause()
+        with pytest.raises(StoreAway, match="disagree"):
+            await client.primaries()
+        held = next(member for member in MEMBERS if key_slot((PREFIX + member).encode()) < 5000)
+        assert await RedisSessionStore(client).get(PREFIX + held) is None
+        for server in cluster.primaries[1:]:
+            server.resume()
+        await client.aclose()
+
+
 async def test_a_cluster_fails_over() -> None:
     with Cluster(replica=True) as cluster:
         assert cluster.replica is not None
@@ -297,6 +312,8 @@ async def test_no_copies_without_a_majority_of_sentinels() -> None:
                 sentinel.signal(signal.SIGKILL)
             await until(lambda: not world.tracking.good)
             assert await world.sessions.get(PREFIX + MEMBERS[0]) == FIRST, "one is enough to read"
+            await until(lambda: world.tracking._known == ())
+            assert not world.tracking.good
             for sentinel in watched.sentinels[1:]:
                 sentinel.wait()
 

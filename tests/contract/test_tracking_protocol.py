@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -220,6 +221,13 @@ async def test_a_lost_connection_is_a_loss_and_another_one_has_to_prove_itself(d
     assert not dialogue.tracking.good
     dialogue.peer.push(dialogue.peer.commands[-1][1])
     await dialogue.good()
+
+
+async def test_no_ping_opens_a_connection_that_tracks_nothing(dialogue: Dialogue) -> None:
+    """redis-py would connect anew, log in, and get its PONGs there."""
+    connection = tracking_connections(dialogue.peer.url)()
+    with pytest.raises(ConnectionError):
+        await dialogue.tracking._ping(connection, deque())
 
 
 async def refused(tracking: Tracking, caplog: pytest.LogCaptureFixture) -> str:
