@@ -88,6 +88,16 @@ def test_without_oauth2_proxy_the_check_by_nginx_is_judged_by_the_bare_go_proxy(
     assert (goal.measured, goal.verdict) == ("0.70 ×", Verdict.REACHED)
 
 
+@pytest.mark.parametrize(
+    ("commands", "rate", "verdict"),
+    [(0.004, 12_000.0, Verdict.STRETCH), (0.009, 12_000.0, Verdict.REACHED), (0.011, 12_000.0, Verdict.MISSED), (0.011, 6_000.0, Verdict.UNMEASURED)],
+)
+def test_store_commands_are_judged_at_a_rate_that_says_something(commands, rate, verdict):
+    row = Row(OURS, [{"commands": commands, "rate": rate}])
+    [goal] = [goal for goal in goals({"store-commands": Result("store-commands", "", [row])}) if "Store commands" in goal.what]
+    assert goal.verdict is verdict
+
+
 def test_what_was_not_measured_is_said_to_be_so():
     assert {goal.verdict for goal in goals({})} == {Verdict.UNMEASURED}
 
