@@ -45,9 +45,10 @@ def read(data: bytes, *, ready: bool) -> AnswerReader | None:
     return reader
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @example(b"HTTP/1.1 200 OK", [b"Content-Length: 3"], b"abc")
 @example(b"HTTP/1.1 200 OK", [b"Content-Length: 3", b"Connection: close", b"Close: 1"], b"abc")
+@example(b"HTTP/1.1 200 OK", [b"Content-Length: 3", b"Proxy-Connection: close"], b"abc")
 @example(b"HTTP/1.1 200 OK", [b"Content-Length: 3", b"Transfer-Encoding: chunked"], b"abc")
 @example(b"HTTP/1.1 200 OK", [b"Content-Length: 3", b"Content-Length: 3"], b"abc")
 @given(FIRST, st.lists(LINES, max_size=6), st.sampled_from([b"", b"a", b"abc", b"abcd", b"abcHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]))

@@ -66,6 +66,12 @@ def test_a_verdict_says_what_the_plain_form_does_with_a_name(name: bytes) -> Non
         assert not clean_response([(name, b"x")], STRIP, OWN)
 
 
+def test_what_a_route_removes_from_answers_still_counts() -> None:
+    """A challenge binds the connection and an event stream may be silent, whether or not the client hears of them."""
+    names = answer_names(STRIP | {b"www-authenticate", b"content-type", b"x-gone"})
+    assert [names[name] for name in (b"WWW-Authenticate", b"content-type", b"X-Gone")] == [Verdict.DOUBT, Verdict.DOUBT, Verdict.DROP]
+
+
 def test_a_table_is_bounded_in_names_and_letters() -> None:
     """Whoever sends chooses the names."""
     names = request_names(STRIP)
