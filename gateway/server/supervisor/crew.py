@@ -172,8 +172,10 @@ class Crew:
 
     def _seat(self, member: Member) -> None:
         member.standing = Standing.READY
+        log.info("worker %d (process %d) serves", member.number, member.pid)
         if member.replaces is not None and member.replaces in self.members:
             member.replaces.end(replaced=True)
+            self._loop.later(self._plan.grace + _SLACK, member.replaces.kill)
         member.replaces = None
         self._share_seats()
         self._loop.later(_PROVEN, lambda: self._prove(member))

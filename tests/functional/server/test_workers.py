@@ -88,10 +88,13 @@ def test_one_that_dies_is_missed_by_nobody_who_connects(start_gateway: Start, ec
 
         # One that is asked to go is replaced first, and nobody notices.
         died = metric(gateway, "gateway_workers_died_total")
+        before = children(gateway.pid)
         os.kill(second, signal.SIGTERM)
         wait_until(lambda: not alive(second), "its end")
-        wait_until(lambda: whole(gateway, 2), "its replacement")
         crowd.more()
+        said = gateway.log()
+        (newest,) = set(children(gateway.pid)) - set(before)
+        assert said.index(f"(process {newest}) serves") < said.rindex('"ending: '), "the new one serves before the old one ends"
     assert {what: count for what, count in crowd.outcomes.items() if what != "200"} == lost
     assert metric(gateway, "gateway_workers_died_total") == died
     now = metric(gateway, SERVED)
