@@ -5,8 +5,7 @@ the kernel whenever it can and takes it again with the next piece, thousands of 
 in. Elsewhere than on glibc this does nothing.
 
 The collector looks at all objects when a quarter more of them than last time have lived long. What modules are made of are 95 000 objects, which cost
-it 60 to 130 ms in which nothing is served; ten thousand copies of sessions alone cost 20, and only while they come to be that many. A request leaves
-next to no cycles (one young round of 0.1 ms in 1 500 requests), so the thresholds stay as they are.
+it 60 to 130 ms in which nothing is served, so they are set aside once. The thresholds stay as they are: a request leaves next to no cycles.
 """
 
 from __future__ import annotations

@@ -62,10 +62,9 @@ class Turns(RequestHandler):
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
-        manager, handler, task = self._manager, self._request_handler, self._task_handler
-        if manager is None or self._request_factory is None or handler is None or task is None:
+        handler, task = self._request_handler, self._task_handler
+        if self._request_factory is None or handler is None or task is None:
             return False  # the connection is gone
-        manager.requests_count += 1
         if isinstance(message, _ErrInfo):
             handler = self._make_error_handler(message)
             message = ERROR
