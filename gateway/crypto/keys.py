@@ -6,14 +6,13 @@ derived once more for each session. The first key that seals does; all of them o
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class Purpose(Enum):
@@ -27,8 +26,15 @@ class Purpose(Enum):
 
 
 def derive(secret: bytes, info: bytes) -> bytes:
-    """32 bytes of HKDF-SHA256 without salt (the secret is uniformly random)."""
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
+    """32 bytes of HKDF-SHA256 without salt (the secret is uniformly random). Written out: the library's takes three times as long, for every session
+    that this process has not seen."""
+    return hmac.digest(_extract(secret), info + b"\x01", "sha256")  # RFC 5869 section 2.3, of which one round gives 32 bytes
+
+
+@lru_cache(maxsize=256)
+def _extract(secret: bytes) -> bytes:
+    """RFC 5869 section 2.2. Remembered, since every session's key is derived from the same secret."""
+    return hmac.digest(bytes(32), secret, "sha256")
 
 
 @dataclass(frozen=True, slots=True)

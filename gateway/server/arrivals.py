@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
@@ -20,12 +20,8 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from gateway.server.faults import LINE_ROOM, MOST_FIELDS, StrictParser, fault_of, line_limit, status_of
-from gateway.server.turns import Arrived, Turns
+from gateway.server.turns import LINGER, MOST_DISCARDED, Arrived, Turns
 from gateway.snapshot import Limits
-
-#: How long, and how much, is still read after a connection's last answer (seconds, bytes).
-LINGER: Final = 2.0
-MOST_DISCARDED: Final = 4 * 1024 * 1024
 
 
 class Gate(Protocol):
@@ -233,17 +229,6 @@ class Arrivals(Turns):
         self._deaf = True
         self._body.set_exception(error)
         self._body.feed_eof()
-
-    async def rest_of(self, body: StreamReader) -> bool:
-        """Get rid of what nobody has read of a body, for as long and as much as is polite; whether all of it came."""
-        left = MOST_DISCARDED
-        try:
-            async with asyncio.timeout(LINGER):
-                while left > 0 and not body.is_eof():
-                    left -= len(await body.readany())
-        except (TimeoutError, RequestPayloadError):
-            return False
-        return body.is_eof()
 
     async def linger(self) -> None:
         """Half-close, and read on until the client has closed too, or for as long and as much as is polite."""

@@ -13,21 +13,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import ERROR, RequestHandler, _ErrInfo
+from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
 
 log = logging.getLogger("gateway.server")
 
+#: How long, and how much, is still read after an answer of what nobody has asked for (seconds, bytes).
+LINGER: Final = 2.0
+MOST_DISCARDED: Final = 4 * 1024 * 1024
 #: What a parser makes of bytes: a message or what was wrong with it, and its body.
 Arrived = tuple[RawRequestMessage | _ErrInfo, StreamReader]
 
 
 class Turns(RequestHandler):
-    """aiohttp's connection with a loop of its own. Subclasses say what is wrong with a message and what becomes of bodies."""
+    """aiohttp's connection with a loop of its own. Subclasses say what is wrong with a message."""
 
     __slots__ = ()
 
@@ -78,8 +82,15 @@ class Turns(RequestHandler):
         return self._keepalive and not self._close and not self._force_close
 
     async def rest_of(self, body: StreamReader) -> bool:
-        """Get rid of what nobody has read of a body; whether all of it came."""
-        raise NotImplementedError
+        """Get rid of what nobody has read of a body, for as long and as much as is polite; whether all of it came."""
+        left = MOST_DISCARDED
+        try:
+            async with asyncio.timeout(LINGER):
+                while left > 0 and not body.is_eof():
+                    left -= len(await body.readany())
+        except (TimeoutError, RequestPayloadError):
+            return False
+        return body.is_eof()
 
     def _wait_for_more(self) -> None:
         """Close the connection when nothing comes for `keepalive` seconds. One timer serves many requests: it looks again when it is early."""
