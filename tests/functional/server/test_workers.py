@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -28,6 +29,14 @@ def sections(upstream: Upstream, redis_url: str, workers: int = 2, **server: Any
         "session": {"store": redis_url},
         "routes": [{"name": "app", "host": "*", "path": "/", "upstream": upstream.url, "access": "public"}],
     }
+
+
+class SilentUpstream(Upstream):
+    """Takes requests and never answers."""
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.request(reader)
+        await asyncio.Event().wait()
 
 
 def test_they_serve_as_one(start_gateway: Start, echo_upstream: EchoUpstream, redis_url: str):
@@ -135,11 +144,11 @@ def test_one_that_hangs_holds_no_answer_up_and_is_ended_where_a_watchdog_is(
 
 
 def test_the_end_waits_for_what_has_begun_and_a_second_signal_does_not(start_gateway: Start, redis_url: str):
-    with Upstream() as silent:
+    with SilentUpstream() as silent:
         gateway = start_gateway(sections(silent, redis_url, shutdown_grace="50s"))
         with socket.create_connection(("127.0.0.1", gateway.port)) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            wait_until(lambda: silent.connections, "the request")
+            wait_until(lambda: silent.heads, "the request")
             gateway.signal(signal.SIGTERM)
             wait_until(lambda: gateway.admin("/readyz")[1].count("draining"), "draining")
             workers = children(gateway.pid)
