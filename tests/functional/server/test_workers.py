@@ -86,7 +86,7 @@ def test_one_that_dies_is_missed_by_nobody_who_connects(start_gateway: Start, ec
         wait_until(lambda: metric(gateway, 'gateway_config_reloads_total{outcome="refused"}') == 1, "the refusal")
         counted = metric(gateway, SERVED)
         os.kill(first, signal.SIGKILL)
-        uncounted = crowd.served - (counted or 0)
+        uncounted = crowd.served + 2 - (counted or 0)  # two clients may hold an answer that they have not noted yet
         wait_until(lambda: (metric(gateway, "gateway_workers_died_total") or 0) >= 2, "its death, and that of its successor")
         crowd.more(100)
         gateway.configure({"server": {"prefix": "/_auth"}})
