@@ -19,6 +19,7 @@ from aiohttp.web_protocol import _ErrInfo
 from gateway.server.arrivals import Arrivals, Gate
 from gateway.server.faults import BUSY
 from gateway.snapshot import Limits
+from gateway.web.ready import Sent
 
 log = logging.getLogger("gateway.server")
 
@@ -29,11 +30,13 @@ FIRST_PATIENCE: Final = 1.0
 class Connection(Arrivals):
     """One client connection. Its limits are those of the configuration when it was accepted."""
 
-    __slots__ = ("_admitted",)
+    __slots__ = ("_admitted", "recent")
 
     def __init__(self, server: web.Server, gate: Gate, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(server, gate, limits, loop)
         self._admitted = False
+        self.recent: object = None
+        """What the handler keeps of the last request."""
 
     @property
     def peername(self) -> Any:
@@ -79,16 +82,22 @@ class Connection(Arrivals):
         if self._upgraded and self._payload_parser is None and self._message_tail:
             self._message_tail = b""
             self._deaf = True
-        if not resp.prepared:
-            resp.headers.setdefault("Server", "gateway")  # aiohttp would name itself and its version
-            if self.ending:
-                resp.force_close()
-        outcome = await super().finish_response(request, resp, start_time)
+        if isinstance(resp, Sent) and not self._upgraded:
+            outcome: tuple[web.StreamResponse, bool] = resp, False
+        else:
+            outcome = await self._send(request, resp, start_time)
         if self.ending:
             self._close = True
             if self._deaf:
                 await self.linger()
         return outcome
+
+    async def _send(self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None) -> tuple[web.StreamResponse, bool]:
+        if not resp.prepared:
+            resp.headers.setdefault("Server", "gateway")  # aiohttp would name itself and its version
+            if self.ending:
+                resp.force_close()
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

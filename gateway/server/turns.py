@@ -4,7 +4,7 @@ The handler runs in the connection's own task; aiohttp 3.14 would make another o
 no waiting (`Gate.at_once`) never reaches the task: it is answered while its bytes are being read, and only where nothing else is under way on the
 connection, so answers keep the order of their requests (RFC 9112 section 9.3.2).
 
-Known wart: this leans on private parts of aiohttp 3.14's RequestHandler (`_messages`, `_waiter`, `_handle_request`, `_keepalive_handle`);
+Known wart: this leans on private parts of aiohttp 3.14's RequestHandler (`_messages`, `_waiter`, `_request_in_progress`, `_keepalive_handle`);
 tests/functional/server pins them.
 """
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
@@ -26,6 +27,7 @@ log = logging.getLogger("gateway.server")
 #: How long, and how much, is still read after an answer of what nobody has asked for (seconds, bytes).
 LINGER: Final = 2.0
 MOST_DISCARDED: Final = 4 * 1024 * 1024
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 #: What a parser makes of bytes: a message or what was wrong with it, and its body.
 Arrived = tuple[RawRequestMessage | _ErrInfo, StreamReader]
 
@@ -73,13 +75,31 @@ class Turns(RequestHandler):
             handler = self._make_error_handler(message)
             message = ERROR
         request = self._request_factory(message, payload, self, StreamWriter(self, self._loop), task)
-        response, gone = await self._handle_request(request, None, handler)
+        response, gone = await self._answer(request, handler)
         if gone:
             return False
         self._keepalive = bool(response.keep_alive)
         if not payload.is_eof() and not await self.rest_of(payload):
             self.close()
         return self._keepalive and not self._close and not self._force_close
+
+    async def _answer(self, request: web.BaseRequest, handler: Handler) -> tuple[web.StreamResponse, bool]:
+        """Let the handler answer, and send what it has not sent itself; the answer, and whether the client has left. What aiohttp's shutdown asks of
+        a request under way is kept."""
+        self._request_in_progress = True
+        self._current_request = request
+        try:
+            try:
+                response = await handler(request)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is answered; handlers log their own
+                response = self.handle_error(request, 500, error)
+            finally:
+                self._current_request = None
+            return await self.finish_response(request, response, None)
+        finally:
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
 
     async def rest_of(self, body: StreamReader) -> bool:
         """Get rid of what nobody has read of a body, for as long and as much as is polite; whether all of it came."""

@@ -98,8 +98,9 @@ def _as_text(told: Told, method: str, target: str, when: str, seconds: float) ->
     facts = told.facts
     client, host = (told.peer or "unix", "") if facts is None else (facts.client, facts.host)
     upstream = _NOTHING if told.upstream is None else f"{told.upstream * 1000:.1f}ms"
-    return printable(
-        f"{when} {client} {method} {host}{_without_query(target)} {told.status} {told.sent}B {seconds * 1000:.1f}ms upstream={upstream} "
+    asked = printable(f"{client} {method} {host}{_without_query(target)}")  # all that comes from outside
+    return (
+        f"{when} {asked} {told.status} {told.sent}B {seconds * 1000:.1f}ms upstream={upstream} "
         f"route={told.route} user={told.user_id or _NOTHING} id={told.request_id}"
     )
 

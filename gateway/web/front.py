@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
@@ -28,7 +28,7 @@ from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
-from gateway.web.request import read_facts, read_little
+from gateway.web.request import Recent, read_facts, read_facts_again, read_little, to_remember
 
 log = logging.getLogger("gateway.front")
 
@@ -38,6 +38,12 @@ _REFUSED: Final = {
     414: Problem.URL_TOO_LONG,
     431: Problem.HEADERS_TOO_LARGE,
 }
+
+
+class Remembering(Protocol):
+    """A connection, of which the peer and the scheme never change."""
+
+    recent: Recent | None
 
 
 class Front:
@@ -126,14 +132,7 @@ class Front:
         if target.startswith(checks):
             return await self._forward_auth.handle(request, target[len(checks) :], snapshot, exchange)
         try:
-            facts = read_facts(
-                request.method,
-                target,
-                request.raw_headers,
-                exchange.peer,
-                request.scheme,
-                snapshot,
-            )
+            facts = self._read_facts(request, target, snapshot, exchange)
         except Malformed as error:
             little = read_little(request.method, request.raw_headers, snapshot)
             return self._problems.answer(Fail(400, Problem.MALFORMED, str(error)), little, snapshot, exchange.request_id)
@@ -146,6 +145,14 @@ class Front:
         admission = await self._gatekeeper.admit(snapshot, facts, Surface.PROXY)
         exchange.admitted(admission)
         return await self._carry_out(request, snapshot, exchange, facts, admission)
+
+    def _read_facts(self, request: web.BaseRequest, target: str, snapshot: Snapshot, exchange: Exchange) -> Facts:
+        connection = cast(Remembering, request.protocol)
+        facts = read_facts_again(connection.recent, request.method, target, request.raw_headers, snapshot)
+        if facts is None:
+            facts = read_facts(request.method, target, request.raw_headers, exchange.peer, request.scheme, snapshot)
+            connection.recent = to_remember(request.raw_headers, snapshot, facts)
+        return facts
 
     async def _carry_out(
         self, request: web.BaseRequest, snapshot: Snapshot, exchange: Exchange, facts: Facts, admission: Admission

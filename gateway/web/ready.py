@@ -36,6 +36,10 @@ class Closing:
         return self._lines
 
 
+class Sent(web.StreamResponse):
+    """An answer that its handler has sent; aiohttp is told of it afterwards, to decide what becomes of the connection."""
+
+
 class Ready(web.StreamResponse):
     """A 200 without a body. `head` has all lines but those that tell what becomes of the connection, and no empty line at its end."""
 

@@ -112,6 +112,56 @@ def read_facts(method: str, target: str, headers: Sequence[Header], peer: str | 
     return _facts(method, scheme, authority.host, port, target, client, upgrade, read, headers, snapshot)
 
 
+class Recent(NamedTuple):
+    """The last request of a connection: what was judged, by which headers and configuration."""
+
+    headers: Sequence[Header]
+    snapshot: Snapshot
+    facts: Facts
+
+
+#: Larger heads are not remembered (fields, bytes): there may be ten thousand connections.
+_MOST_RECENT: Final = (32, 4096)
+
+
+def read_facts_again(recent: Recent | None, method: str, target: str, headers: Sequence[Header], snapshot: Snapshot) -> Facts | None:
+    """What `read_facts` says of a further request of the same connection, where it brings the very headers of the last one, as those of one page
+    mostly do: only its target is read. None where it does not. Raises core.urls.Malformed."""
+    if recent is None or recent.snapshot is not snapshot or recent.headers != headers or not target.startswith("/"):
+        return None
+    last = recent.facts
+    if last.method != method:
+        return None
+    asked = parse_target(target)
+    return Facts(
+        method,
+        last.scheme,
+        last.host,
+        last.port,
+        asked.path,
+        asked.readings,
+        asked.encoded,
+        asked.raw_path,
+        asked.query,
+        last.client,
+        last.cookies,
+        last.navigating,
+        last.upgrade,
+        last.passive,
+        last.origin,
+        last.referer,
+        last.user_agent,
+    )
+
+
+def to_remember(headers: Sequence[Header], snapshot: Snapshot, facts: Facts) -> Recent | None:
+    """What a connection may keep of a request, None where that is too much."""
+    fields, size = _MOST_RECENT
+    if len(headers) > fields or sum(len(name) + len(value) for name, value in headers) > size:
+        return None
+    return Recent(headers, snapshot, facts)
+
+
 def read_check(ask: Callable[[Check], Asked], method: str, rest: str, headers: Sequence[Header], peer: str | None, snapshot: Snapshot) -> Facts:
     """Facts of the request that a proxy asks about; `rest` is the check's target below `/check/<dialect>`. Raises Untrusted and
     core.urls.Malformed."""

@@ -20,6 +20,7 @@ from gateway.web.exchange import Exchange
 from gateway.web.proxy.answers import Piece
 from gateway.web.proxy.connection import Connection
 from gateway.web.proxy.faults import ClientGone, ProxyFault
+from gateway.web.ready import Sent
 
 _STATUS_LINES: Final = {(status.value, status.phrase.encode()): b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode()) for status in HTTPStatus}
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -35,7 +36,7 @@ def status_line(status: int, reason: bytes) -> bytes:
     return _STATUS_LINES.get((status, reason)) or b"HTTP/1.1 %d %b" % (status, reason)
 
 
-class Reply(web.StreamResponse):
+class Reply(Sent):
     """An answer that is written by us. `begin` once, then `take` until complete; `word` and `finish` wait for that.
 
     Framing: a body of known length, chunks (HTTP/1.1), or the end of the connection (HTTP/1.0).
