@@ -6,9 +6,8 @@ needs; another own page is a 303 to public_url, made of the configuration and ne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from enum import Enum
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from aiohttp import web
 
@@ -23,34 +22,25 @@ from gateway.web.pages.login import LoginPage
 from gateway.web.pages.logout import LogoutPage
 from gateway.web.pages.policy import asset_headers
 from gateway.web.pages.problems import Problems
+from gateway.web.pages.table import Endpoint, Reach
 from gateway.web.pages.visit import Visit, read_visit
 from gateway.web.pages.who import WhoPage
-
-
-class Reach(Enum):
-    """The hosts on which an endpoint answers."""
-
-    ANY = "any host"
-    KNOWN = "hosts that the configuration names"
-    PUBLIC = "public_url's host"
-
-
-class Endpoint(NamedTuple):
-    """A row of the table. A path that ends with `*` stands for everything below it; HEAD is answered as GET is."""
-
-    method: str
-    path: str
-    reach: Reach
-    answer: Callable[[Visit], Awaitable[web.Response]]
-
 
 _STATIC: Final = "/static/"
 
 
 class Pages:
-    """All own pages. `jwks` makes the body of `/jwks.json`; `clock` is seconds since 1970."""
+    """All own pages. `jwks` makes the body of `/jwks.json`; `clock` is seconds since 1970; `more` are rows of further groups of pages."""
 
-    def __init__(self, sessions: Sessions, login: Login, problems: Problems, jwks: Callable[[Snapshot], bytes], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        login: Login,
+        problems: Problems,
+        jwks: Callable[[Snapshot], bytes],
+        clock: Callable[[], float],
+        more: Sequence[Endpoint] = (),
+    ) -> None:
         self._sessions = sessions
         self._problems = problems
         self._assets = problems.renderer.assets
@@ -68,6 +58,7 @@ class Pages:
             Endpoint("GET", "/account", Reach.PUBLIC, who_page.show),
             Endpoint("GET", "/jwks.json", Reach.ANY, self._tell_keys),
             Endpoint("GET", "/static/*", Reach.ANY, self._serve_asset),
+            *more,
         )
         self._by_path: dict[str, dict[str, Endpoint]] = {}
         for endpoint in self.endpoints:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from gateway.snapshot import Mark
-from gateway.web.pages.handler import Reach
+from gateway.web.pages.table import Reach
 from tests.functional.pages.site import AUTH, WIKI, Site, site_snapshot
 
 UNKNOWN = "http://nobody.example.test"
