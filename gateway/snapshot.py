@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.core.binding import Binding
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
@@ -67,6 +68,7 @@ class Snapshot:
     mark: Mark = Mark()
     max_sessions_per_user: int = 100
     exclusive_login: bool = False
+    binding: Binding = Binding()
     own_cookies: frozenset[bytes] = frozenset()
     """Names that are cut out of what upstreams get and may set: session, form and language cookies, every variant."""
 

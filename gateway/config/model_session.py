@@ -33,11 +33,21 @@ class Cookie(Section):
     persistent: bool = setting(False, "Every session cookie has a Max-Age, the time left; otherwise only those with remember have.")
 
 
+class BindPrefix(Section):
+    """How much of an address has to stay the same."""
+
+    v4: Annotated[int, Field(ge=1, le=32)] = setting(24, "Bits of an IPv4 address.")
+    v6: Annotated[int, Field(ge=1, le=128)] = setting(56, "Bits of an IPv6 address.")
+
+
 class Bind(Section):
     """Ties a session to where it began."""
 
-    ip: Literal["off", "warn", "end"] = setting("off", "What happens when the address changes.", built=False)
-    user_agent: Literal["off", "warn", "end"] = setting("off", "What happens when the browser changes.", built=False)
+    ip: Literal["off", "warn", "end"] = setting(
+        "off", "What happens when the client's network changes: nothing, an audit event, or the session ends."
+    )
+    user_agent: Literal["off", "warn", "end"] = setting("off", "The same when the browser's name changes, which each of its updates does.")
+    ip_prefix: BindPrefix = setting(BindPrefix, "What counts as the same network.")
 
 
 class SessionData(Section):

@@ -13,6 +13,7 @@ from gateway.config.logo import read_logo
 from gateway.config.model import Settings
 from gateway.config.model_routes import RouteSection
 from gateway.config.rules import make_rules
+from gateway.core.binding import Binding, Bound
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
@@ -49,6 +50,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         mark=_mark(settings),
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
+        binding=_binding(settings),
         own_cookies=own_cookies(cookie.name),
     )
 
@@ -102,6 +104,11 @@ def _trust(settings: Settings) -> Trust:
 def _life(settings: Settings) -> Life:
     session = settings.session
     return Life(session.idle, session.absolute, session.remember, session.rotate_every, session.rotate_grace, session.touch_every)
+
+
+def _binding(settings: Settings) -> Binding:
+    bind = settings.session.bind
+    return Binding(Bound(bind.ip), Bound(bind.user_agent), bind.ip_prefix.v4, bind.ip_prefix.v6)
 
 
 def _limits(settings: Settings) -> Limits:

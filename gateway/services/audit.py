@@ -26,6 +26,7 @@ class Event(StrEnum):
     SESSION_END = "session:end"
     SESSION_EXPIRE = "session:expire"
     SESSION_THEFT = "session:theft"
+    SESSION_MOVE = "session:move"
     SESSION_REVOKE = "session:revoke"
     USER_ADD = "user:add"
     USER_STATE = "user:state"

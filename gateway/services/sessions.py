@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.core import session as life_of
+from gateway.core.binding import MOST_USER_AGENT
 from gateway.core.decide import Nobody
 from gateway.core.facts import Facts
 from gateway.core.identity import Identity
@@ -23,6 +24,7 @@ from gateway.crypto.sealing import Ticket, open_cookie, seal_cookie
 from gateway.crypto.tokens import SESSION_ID_BYTES, SESSION_SECRET_BYTES, random_bytes, sha256
 from gateway.services.audit import Audit, Event
 from gateway.services.backlog import Backlog
+from gateway.services.moves import Moves
 from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.snapshot import Snapshot
@@ -34,8 +36,6 @@ from gateway.stores.sessions import Conflict, Gone, Swapped
 ATTEMPTS = 5
 #: Opened cookies that are remembered (about 400 bytes each).
 _MOST_COOKIES = 8192
-#: A browser's name is kept this far (characters).
-_MOST_USER_AGENT = 256
 
 
 class _Presented(NamedTuple):
@@ -75,6 +75,7 @@ class Sessions:
         self._audit = audit
         self._clock = clock
         self._backlog = backlog
+        self._moves = Moves(audit)
         self._cookies: dict[str, _Presented] = {}
 
     def presented(self, snapshot: Snapshot, facts: Facts) -> dict[str, tuple[bytes, ...]]:
@@ -121,6 +122,10 @@ class Sessions:
             return None
         if not facts.passive and life_of.rotation_due(copy.session, snapshot.life, now):
             return None
+        if not snapshot.binding.loose:
+            if self._moves.ending(snapshot, facts, copy.session):
+                return None
+            self._moves.warn(snapshot, facts, member, copy.session)
         self._renewal.renew(snapshot, copy, now)
         return Found(copy.session, member)
 
@@ -142,7 +147,9 @@ class Sessions:
                 record = self._records.opened(snapshot, member, outcome.record)
         except StoreAway:
             return Nobody.UNKNOWN
-        return Nobody.UNKNOWN if record is None else self._unchanged(snapshot, facts, record, secrets)
+        if record is None or self._moves.ending(snapshot, facts, record.session):
+            return Nobody.UNKNOWN
+        return self._unchanged(snapshot, facts, record, secrets)
 
     async def peek(self, snapshot: Snapshot, facts: Facts) -> Found | Nobody:
         """Who asks, without renewing or changing anything."""
@@ -154,7 +161,7 @@ class Sessions:
             record = await self._read(snapshot, member)
         except StoreAway:
             return Nobody.UNKNOWN
-        if record is None or self._standing(snapshot, record, secrets) not in _ALIVE:
+        if record is None or self._standing(snapshot, record, secrets) not in _ALIVE or self._moves.ending(snapshot, facts, record.session):
             return Nobody.ANONYMOUS
         return Found(life_of.touched(record.session, self._renewal.last_use(member)), member)
 
@@ -177,7 +184,7 @@ class Sessions:
             replaced=b"",
             cookie=cookie,
             address=facts.client,
-            user_agent=facts.user_agent[:_MOST_USER_AGENT],
+            user_agent=facts.user_agent[:MOST_USER_AGENT],
             remember=remember,
         )
         member = sha256(ticket.id).hex()
@@ -256,8 +263,13 @@ class Sessions:
     async def _judge(self, snapshot: Snapshot, facts: Facts, record: Record, secrets: tuple[bytes, ...]) -> Found | Nobody | Conflict:
         now = self._clock()
         session, life = record.session, snapshot.life
-        match self._standing(snapshot, record, secrets):
-            case Standing.OVER | Standing.IDLE as standing:
+        standing = self._standing(snapshot, record, secrets)
+        if standing in _ALIVE and not snapshot.binding.loose:
+            if (moved := self._moves.ending(snapshot, facts, session)) is not None:
+                return await self._finish(record, Event.SESSION_MOVE, facts, "ended", reason=moved.value)
+            self._moves.warn(snapshot, facts, record.member, session)
+        match standing:
+            case Standing.OVER | Standing.IDLE:
                 return await self._finish(record, Event.SESSION_EXPIRE, facts, standing.value)
             case Standing.RETIRED:
                 return await self._finish(record, Event.SESSION_THEFT, facts, "ended")
@@ -303,13 +315,13 @@ class Sessions:
             case Conflict():
                 return outcome
 
-    async def _finish(self, record: Record, event: Event, facts: Facts, outcome: str) -> Nobody | Conflict:
-        """End a session that is over or stolen, if nothing has changed since it was read."""
+    async def _finish(self, record: Record, event: Event, facts: Facts, outcome: str, **details: str) -> Nobody | Conflict:
+        """End a session that is over, stolen or elsewhere, if nothing has changed since it was read."""
         remaining = await self._records.delete_unchanged(record)
         if remaining is not None:
             return Conflict(remaining)
         self._renewal.forget(record.member)
-        self._audit.record(event, outcome=outcome, user=record.session.identity.user_id, address=facts.client, session=record.member)
+        self._audit.record(event, outcome=outcome, user=record.session.identity.user_id, address=facts.client, session=record.member, **details)
         return Nobody.ANONYMOUS
 
     async def _make_room(self, snapshot: Snapshot, user_id: str, newest: str, now: float) -> None:

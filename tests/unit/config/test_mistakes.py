@@ -59,7 +59,6 @@ TYPES = [
     ("api: {path: /x}", "api.path", "not built yet"),
     ("mail: {url: 'console:'}", "mail.url", "not built yet"),
     ("mail: {from: A}", "mail.from", "not built yet"),
-    ("session: {bind: {ip: warn}}", "session.bind.ip", "not built yet"),
     ("session: {data: {enabled: true}}", "session.data.enabled", "not built yet"),
     ("session: {store: 'redis+sentinel://a:26379'}", "session.store", "name the master"),
     ("session: {store: 'redis+cluster://a:6379,b/1'}", "session.store", "no numbered databases"),

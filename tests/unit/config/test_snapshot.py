@@ -11,6 +11,7 @@ from gateway.config.keys import decode_key
 from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
 from gateway.core.access import Effect
+from gateway.core.binding import Binding, Bound
 from gateway.core.places import AllowedHost
 from gateway.core.routes import UpstreamAddress
 from gateway.core.session import Life
@@ -20,7 +21,7 @@ from tests.configurations import KEY, OTHER_KEY, loaded, write
 
 FULL = """\
 login: {allowed_hosts: [files.example.com, "old.example.com:8443"], throttle: {per_ip: 5/30s}}
-session: {idle: 10m, remember: 7d, max_per_user: 3, exclusive_login: true, cookie: {domain: Example.com, same_site: strict, persistent: true}}
+session: {idle: 10m, remember: 7d, max_per_user: 3, exclusive_login: true, bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}, cookie: {domain: Example.com, same_site: strict, persistent: true}}
 pages: {title: Ours, accent: "#0969da", links: [{text: Help, url: /help}]}
 routes:
   - name: wiki
@@ -50,6 +51,10 @@ routes:
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
     return make_snapshot(loaded(tmp_path, FULL))
+
+
+def test_what_sessions_are_tied_to(snapshot: Snapshot) -> None:
+    assert snapshot.binding == Binding(Bound.WARN, Bound.END, 24, 64)
 
 
 def test_places_cookie_and_times(snapshot: Snapshot) -> None:
