@@ -14,5 +14,10 @@ MOST_ADDRESS: Final = 254
 
 
 def address_key(address: str) -> str:
-    """What two addresses share when they are the same account: compatibility characters and case folded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", address).casefold())
+    """What two addresses share when they are the same account."""
+    return folded(address)
+
+
+def folded(text: str) -> str:
+    """`text` with compatibility characters and case folded: what is compared where neither matters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

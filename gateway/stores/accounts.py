@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.core.identity import Identity, State
+from gateway.core.profile import Profile
 
 
 class AddressTaken(Exception):
@@ -15,13 +16,16 @@ class AddressTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A row of `users`. Times are seconds since 1970; `password_hash` is None when no password is set."""
+    """A row of `users`. Times are seconds since 1970; `password_hash` is None when no password is set, `pending_email` when no other address waits
+    for its confirmation. Logins that failed in a row are counted by address, in stores/failures.py."""
 
     identity: Identity
     password_hash: str | None = field(repr=False)
     epoch: int
     created: float
     last_login: float | None
+    profile: Profile = Profile()
+    pending_email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ class AccountStore(Protocol):
     async def add(self, account: Account) -> None:
         """Raises AddressTaken."""
 
+    async def add_many(self, accounts: Sequence[Account]) -> None:
+        """All of them in one transaction, or none. Raises AddressTaken."""
+
+    async def taken(self, emails: Sequence[str]) -> Sequence[str]:
+        """Those of `emails` that are an account's address, in any spelling."""
+
+    async def search(self, text: str, *, limit: int = 100, after: str | None = None) -> Sequence[Account]:
+        """Accounts with `text` anywhere in address or name, without regard to case; in the order of addresses, after the address `after`."""
+
     async def list(self, *, limit: int = 1000, after: str | None = None) -> Sequence[Account]:
         """In the order of addresses, after the address `after`."""
 
@@ -58,13 +71,25 @@ class AccountStore(Protocol):
         """None when there is no such account."""
 
     async def set_password(self, user_id: str, password_hash: str) -> SessionEffect | None:
-        """Also ends the sessions."""
+        """Also ends the sessions, voids every token and forgets a pending address."""
+
+    async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
+        """`name` is what upstreams are told. None when there is no such account."""
+
+    async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
+        """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
+
+    async def set_pending_email(self, user_id: str, email: str | None) -> bool:
+        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""
+
+    async def confirm_email(self, user_id: str, expected: str) -> SessionEffect | None:
+        """Make the pending address the account's and void every token, if it is still `expected`; None if not. Raises AddressTaken."""
 
     async def rehash(self, user_id: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""
 
     async def delete(self, user_id: str) -> SessionEffect | None:
-        """Also ends the sessions."""
+        """Also ends the sessions and voids every token."""
 
     async def end_sessions(self, user_id: str) -> SessionEffect | None:
         """Raise epoch and `end_below`: every session of the user ends."""

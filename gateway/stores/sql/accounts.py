@@ -7,23 +7,30 @@ epochs of one user are written in order. `end_below` is raised only by what ends
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Row, case, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import Connection, CursorResult, Select, case, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
-from gateway.core.email import address_key
-from gateway.core.identity import Identity, State
+from gateway.core.email import address_key, folded
+from gateway.core.identity import State
+from gateway.core.profile import Profile
 from gateway.crypto.passwords import scheme_of
 from gateway.stores.accounts import Account, AddressTaken, SessionEffect
 from gateway.stores.sql.engine import LONG, Database
-from gateway.stores.sql.tables import EFFECTS, USERS
+from gateway.stores.sql.rows import account_of, account_row, address_columns, profile_columns, search_key
+from gateway.stores.sql.tables import EFFECTS, TOKENS, USERS
+from gateway.stores.tokens import Purpose
+
+T = TypeVar("T")
 
 #: Characters of an ordinary argon2 hash behind its parameters: `$`, 22 of salt, `$`, 43 of hash.
 _ARGON2_TAIL: Final = 67
 _BCRYPT_HEAD: Final = 7
+#: Rows or values in one statement; PostgreSQL's protocol has room for 32 767 values.
+_AT_ONCE: Final = 1000
 
 
 class SqlAccountStore:
@@ -50,38 +57,38 @@ class SqlAccountStore:
 
     async def add(self, account: Account) -> None:
         """Raises AddressTaken."""
-        who = account.identity
-        row = {
-            "id": who.user_id,
-            "email": who.email,
-            "email_key": address_key(who.email),
-            "name": who.name,
-            "state": who.state.value,
-            "groups": json.dumps(who.groups),
-            "password_hash": account.password_hash,
-            "session_epoch": account.epoch,
-            "created": account.created,
-            "last_login": account.last_login,
-        }
+        await self._unless_taken(lambda connection: connection.execute(insert(USERS).values(account_row(account))))
+
+    async def add_many(self, accounts: Sequence[Account]) -> None:
+        """All of them in one transaction, or none. Raises AddressTaken."""
+        rows = [account_row(account) for account in accounts]
 
         def work(connection: Connection) -> None:
-            connection.execute(insert(USERS).values(row))
+            for start in range(0, len(rows), _AT_ONCE):
+                connection.execute(insert(USERS), rows[start : start + _AT_ONCE])
 
-        try:
-            await self._database.write(work)
-        except IntegrityError:
-            raise AddressTaken from None  # the driver's text quotes the address
+        await self._unless_taken(work, within=LONG)
+
+    async def taken(self, emails: Sequence[str]) -> Sequence[str]:
+        """Those of `emails` that are an account's address, in any spelling."""
+        keys = {email: address_key(email) for email in emails}
+
+        def work(connection: Connection) -> set[str]:
+            each, found = sorted(set(keys.values())), set[str]()
+            for start in range(0, len(each), _AT_ONCE):
+                found |= set(connection.scalars(select(USERS.c.email_key).where(USERS.c.email_key.in_(each[start : start + _AT_ONCE]))))
+            return found
+
+        found = await self._database.read(work)
+        return [email for email in emails if keys[email] in found]
+
+    async def search(self, text: str, *, limit: int = 100, after: str | None = None) -> Sequence[Account]:
+        """Accounts with `text` anywhere in address or name, without regard to case; in the order of addresses, after the address `after`."""
+        return await self._page(select(USERS).where(USERS.c.search_key.contains(folded(text.strip()), autoescape=True)), limit, after)
 
     async def list(self, *, limit: int = 1000, after: str | None = None) -> Sequence[Account]:
         """In the order of addresses, after the address `after`."""
-        query = select(USERS).order_by(USERS.c.email_key).limit(limit)
-        if after is not None:
-            query = query.where(USERS.c.email_key > address_key(after))
-
-        def work(connection: Connection) -> Sequence[Account]:
-            return [_account(row) for row in connection.execute(query)]
-
-        return await self._database.read(work)
+        return await self._page(select(USERS), limit, after)
 
     async def set_state(self, user_id: str, state: State) -> SessionEffect | None:
         """None when there is no such account. Disabling also ends the sessions."""
@@ -92,8 +99,40 @@ class SqlAccountStore:
         return await self._change(user_id, {"groups": json.dumps(groups)}, ends=False)
 
     async def set_password(self, user_id: str, password_hash: str) -> SessionEffect | None:
-        """Also ends the sessions."""
-        return await self._change(user_id, {"password_hash": password_hash}, ends=True)
+        """Also ends the sessions, voids every token and forgets a pending address."""
+        return await self._change(user_id, {"password_hash": password_hash, "pending_email": None}, ends=True, voids=tuple(Purpose))
+
+    async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
+        """`name` is what upstreams are told. None when there is no such account."""
+
+        def values(row: Any) -> dict[str, Any]:
+            return {"name": name, "search_key": search_key(row.email, name), **profile_columns(profile)}
+
+        return await self._rewrite(user_id, true(), values)
+
+    async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
+        """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
+        values = {"state": State.VERIFIED.value} | ({} if password_hash is None else {"password_hash": password_hash})
+        only = USERS.c.state == State.CREATED.value
+        return await self._change(user_id, values, ends=password_hash is not None, voids=(Purpose.VERIFY,), only=only)
+
+    async def set_pending_email(self, user_id: str, email: str | None) -> bool:
+        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""
+
+        def work(connection: Connection) -> bool:
+            changed = connection.execute(update(USERS).where(USERS.c.id == user_id).values(pending_email=email)).rowcount
+            _void(connection, user_id, (Purpose.EMAIL, Purpose.EMAIL_CANCEL))
+            return changed > 0
+
+        return await self._database.write(work)
+
+    async def confirm_email(self, user_id: str, expected: str) -> SessionEffect | None:
+        """Make the pending address the account's and void every token, if it is still `expected`; None if not. Raises AddressTaken."""
+
+        def values(row: Any) -> dict[str, Any]:
+            return {"pending_email": None, **address_columns(expected, row.name)}
+
+        return await self._rewrite(user_id, USERS.c.pending_email == expected, values, voids=tuple(Purpose))
 
     async def rehash(self, user_id: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""
@@ -104,10 +143,11 @@ class SqlAccountStore:
         await self._database.write(work)
 
     async def delete(self, user_id: str) -> SessionEffect | None:
-        """Also ends the sessions."""
+        """Also ends the sessions and voids every token."""
 
         def work(connection: Connection) -> SessionEffect | None:
             epoch = connection.scalar(delete(USERS).where(USERS.c.id == user_id).returning(USERS.c.session_epoch))
+            _void(connection, user_id, tuple(Purpose))
             return None if epoch is None else self._leave(connection, SessionEffect(user_id, epoch + 1, epoch + 1), ends=True)
 
         return await self._database.write(work)
@@ -184,20 +224,54 @@ class SqlAccountStore:
     async def _one(self, condition: Any) -> Account | None:
         def work(connection: Connection) -> Account | None:
             row = (connection.execute(select(USERS).where(condition))).first()
-            return None if row is None else _account(row)
+            return None if row is None else account_of(row)
 
         return await self._database.read(work)
 
-    async def _change(self, user_id: str, values: dict[str, str], *, ends: bool) -> SessionEffect | None:
-        changing = (
-            update(USERS).where(USERS.c.id == user_id).values(session_epoch=USERS.c.session_epoch + 1, **values).returning(USERS.c.session_epoch)
-        )
+    async def _page(self, query: Select[Any], limit: int, after: str | None) -> Sequence[Account]:
+        if after is not None:
+            query = query.where(USERS.c.email_key > address_key(after))
 
+        def work(connection: Connection) -> Sequence[Account]:
+            return [account_of(row) for row in connection.execute(query.order_by(USERS.c.email_key).limit(limit))]
+
+        return await self._database.read(work)
+
+    async def _change(
+        self, user_id: str, values: Mapping[str, str | None], *, ends: bool, voids: tuple[Purpose, ...] = (), only: Any = None
+    ) -> SessionEffect | None:
         def work(connection: Connection) -> SessionEffect | None:
-            epoch = connection.scalar(changing)
-            return None if epoch is None else self._leave(connection, SessionEffect(user_id, epoch, epoch if ends else 0), ends=ends)
+            return self._changed(connection, user_id, true() if only is None else only, values, ends=ends, voids=voids)
 
         return await self._database.write(work)
+
+    async def _rewrite(
+        self, user_id: str, only: Any, values: Callable[[Any], dict[str, Any]], voids: tuple[Purpose, ...] = ()
+    ) -> SessionEffect | None:
+        """Change what is made of what stands there; the row is locked first. Raises AddressTaken."""
+        reading = select(USERS.c.email, USERS.c.name).where(USERS.c.id == user_id, only).with_for_update()
+
+        def work(connection: Connection) -> SessionEffect | None:
+            row = connection.execute(reading).first()
+            return None if row is None else self._changed(connection, user_id, only, values(row), ends=False, voids=voids)
+
+        return await self._unless_taken(work)
+
+    def _changed(
+        self, connection: Connection, user_id: str, only: Any, values: Mapping[str, Any], *, ends: bool, voids: tuple[Purpose, ...]
+    ) -> SessionEffect | None:
+        raised = update(USERS).where(USERS.c.id == user_id, only).values(session_epoch=USERS.c.session_epoch + 1, **values)
+        epoch = connection.scalar(raised.returning(USERS.c.session_epoch))
+        if epoch is None:
+            return None
+        _void(connection, user_id, voids)
+        return self._leave(connection, SessionEffect(user_id, epoch, epoch if ends else 0), ends=ends)
+
+    async def _unless_taken(self, work: Callable[[Connection], T], within: float | None = None) -> T:
+        try:
+            return await self._database.write(work, within=within)
+        except IntegrityError:
+            raise AddressTaken from None  # the driver's text quotes the address
 
     def _leave(self, connection: Connection, effect: SessionEffect, *, ends: bool) -> SessionEffect:
         """Upsert the user's row; returns it as it stands, an older change's `end_below` that is still waiting included."""
@@ -218,6 +292,6 @@ def _upserting(left: Any, *, ends: bool) -> Any:
     return left.on_conflict_do_update(index_elements=[EFFECTS.c.user_id], set_=changed)
 
 
-def _account(row: Row[Any]) -> Account:
-    identity = Identity(row.id, row.email, row.name, tuple(json.loads(row.groups)), State(row.state))
-    return Account(identity, row.password_hash, row.session_epoch, row.created, row.last_login)
+def _void(connection: Connection, user_id: str, purposes: tuple[Purpose, ...]) -> None:
+    if purposes:
+        connection.execute(delete(TOKENS).where(TOKENS.c.user_id == user_id, TOKENS.c.purpose.in_([purpose.value for purpose in purposes])))
