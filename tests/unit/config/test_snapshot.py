@@ -21,7 +21,7 @@ from tests.configurations import KEY, OTHER_KEY, loaded, write
 
 FULL = """\
 login: {allowed_hosts: [files.example.com, "old.example.com:8443"], throttle: {per_ip: 5/30s}}
-session: {idle: 10m, remember: 7d, max_per_user: 3, exclusive_login: true, bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}, cookie: {domain: Example.com, same_site: strict, persistent: true}}
+session: {idle: 10m, remember: 7d, max_per_user: 3, exclusive_login: true, cookie: {domain: Example.com, same_site: strict, persistent: true}}
 pages: {title: Ours, accent: "#0969da", links: [{text: Help, url: /help}]}
 routes:
   - name: wiki
@@ -53,7 +53,9 @@ def snapshot(tmp_path: Path) -> Snapshot:
     return make_snapshot(loaded(tmp_path, FULL))
 
 
-def test_what_sessions_are_tied_to(snapshot: Snapshot) -> None:
+def test_what_sessions_are_tied_to(tmp_path: Path) -> None:
+    assert make_snapshot(loaded(tmp_path, "routes: []\n")).binding == Binding()
+    snapshot = make_snapshot(loaded(tmp_path, "session: {bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}}\nroutes: []\n"))
     assert snapshot.binding == Binding(Bound.WARN, Bound.END, 24, 64)
 
 
