@@ -12,6 +12,7 @@ from gateway.core.binding import Binding
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
+from gateway.core.password import PasswordPolicy
 from gateway.core.places import Places
 from gateway.core.routes import RouteTable
 from gateway.core.session import Life
@@ -64,6 +65,7 @@ class Snapshot:
     life: Life = Life()
     limits: Limits = Limits()
     throttle: ThrottleLimits = ThrottleLimits()
+    password: PasswordPolicy = PasswordPolicy()
     identity: IdentityHeaders = field(default_factory=IdentityHeaders)
     mark: Mark = Mark()
     max_sessions_per_user: int = 100

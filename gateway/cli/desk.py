@@ -108,12 +108,10 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
             records = Records(stores.sessions, settings.session.key_prefix)
             sessions = Sessions(records, Renewal(records, time.time), audit, time.time)
             reach = Reach(Effects(store, sessions, Live(snapshot), _say), Throttle(stores.throttle, settings.session.key_prefix))
-        policy = PasswordPolicy(settings.users.password.min_length, settings.users.password.max_length)
         try:
-            yield Desk(snapshot, Accounts(store, passwords, policy, reach, audit, time.time, "command line"), sessions)
+            yield Desk(snapshot, Accounts(store, passwords, snapshot.password, reach, audit, time.time, "command line"), sessions)
         except Weak as weak:
-            limits = {Weakness.TOO_SHORT: f"shorter than {policy.min_length}", Weakness.TOO_LONG: f"longer than {policy.max_length}"}
-            fail(REFUSED, f"the password is {limits[weak.weakness]} characters ({weak.weakness})")
+            fail(REFUSED, f"the password {_why(weak.weakness, snapshot.password)} ({weak.weakness})")
     finally:
         passwords.close()
         await stores.sessions.close()
@@ -137,6 +135,24 @@ def tell(felt: Felt, done: str) -> None:
     if felt is Felt.LATER:
         fail(AWAY, felt.value)
     click.echo(done if felt is Felt.NOW else f"{done} ({felt.value})", err=True)
+
+
+def _why(weakness: Weakness, policy: PasswordPolicy) -> str:
+    match weakness:
+        case Weakness.TOO_SHORT:
+            return f"is shorter than {policy.min_length} characters"
+        case Weakness.TOO_LONG:
+            return f"is longer than {policy.max_length} characters"
+        case Weakness.CONTEXT:
+            return "is the person's name or address, or the service's"
+        case Weakness.COMPROMISED:
+            return "is one of the most common ones"
+        case Weakness.DICTIONARY:
+            return "is a word or a name"
+        case Weakness.REPETITIVE:
+            return "repeats itself"
+        case Weakness.SEQUENTIAL:
+            return "is a sequence of letters, digits or keys"
 
 
 def _say(text: str) -> None:

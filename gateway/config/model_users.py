@@ -32,7 +32,7 @@ class Password(Section):
 
     min_length: Annotated[int, Field(ge=8, le=128)] = setting(8, "The shortest password, in characters.")
     max_length: Annotated[int, Field(ge=64, le=1024)] = setting(256, "The longest password, in characters.")
-    context_words: list[Text] = setting([], "Words that are no password here, such as the company's name.", built=False)
+    context_words: list[Text] = setting([], "Words that are no password here, such as the company's name.")
     argon2: Argon2 = setting(Argon2, "What one hash costs.")
     pool: Annotated[int, Field(ge=1, le=64)] = setting(2, "Hashes that are computed at a time; others wait.")
 

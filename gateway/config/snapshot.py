@@ -17,11 +17,13 @@ from gateway.core.binding import Binding, Bound
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
+from gateway.core.password import PasswordPolicy
 from gateway.core.places import Places
 from gateway.core.routes import Route, RouteTable, Timeouts, UpstreamTls
 from gateway.core.session import Life
 from gateway.core.urls import Origin
 from gateway.crypto.keys import Key, KeyRing
+from gateway.crypto.wordlists import word_lists
 from gateway.snapshot import Limits, Mark, Snapshot, ThrottleLimits
 
 #: Our cookies without prefix: session, form, language.
@@ -46,6 +48,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         life=_life(settings),
         limits=_limits(settings),
         throttle=_throttle(settings),
+        password=_password(settings, public),
         identity=identity_of(settings, strip),
         mark=_mark(settings),
         max_sessions_per_user=settings.session.max_per_user,
@@ -125,6 +128,14 @@ def _throttle(settings: Settings) -> ThrottleLimits:
         max_delay=throttle.per_account_max_delay,
         stop_after=throttle.per_account_stop_after,
     )
+
+
+def _password(settings: Settings, public: Origin) -> PasswordPolicy:
+    """Its context: what the operator names, the service's name, and every host that people meet it under."""
+    password = settings.users.password
+    hosts = dict.fromkeys((public.host, *(host for route in settings.routes for host in route.host)))
+    title = () if settings.pages.title is None else (settings.pages.title,)
+    return PasswordPolicy(password.min_length, password.max_length, (*password.context_words, *title, *hosts), word_lists)
 
 
 def _mark(settings: Settings) -> Mark:

@@ -84,7 +84,7 @@ class Accounts:
         """A new account. Raises AddressTaken too."""
         address = canonical_address(email, special_use=True)
         identity = Identity(new_user_id(self._clock()), address, canonical_name(name), canonical_groups(groups), state)
-        stored = await self._hash(password)
+        stored = await self._hash(password, identity)
         account = Account(identity, stored, epoch=1, created=self._clock(), last_login=None)
         try:
             await self._store.add(account)
@@ -114,7 +114,7 @@ class Accounts:
     async def set_password(self, email: str, password: str) -> Changed:
         """Also ends the sessions and forgets failed logins."""
         account = await self.find(email)
-        effect = await self._store.set_password(account.identity.user_id, await self._hash(password))
+        effect = await self._store.set_password(account.identity.user_id, await self._hash(password, account.identity))
         return await self._done(Event.USER_PASSWORD, account, effect, forgive=True)
 
     async def set_groups(self, email: str, groups: tuple[str, ...]) -> Changed:
@@ -175,8 +175,8 @@ class Accounts:
         except StoreAway:
             return account
 
-    async def _hash(self, password: str) -> str:
-        weakness = self._policy.weakness(password)
+    async def _hash(self, password: str, owner: Identity) -> str:
+        weakness = self._policy.weakness(password, (owner.email, owner.name))
         if weakness is not None:
             raise Weak(weakness)
         return await self._passwords.hash(password)

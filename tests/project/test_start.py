@@ -24,6 +24,7 @@ NOT_TO_SERVE = {
     "jwt": "the first assertion",
     "email_validator": "the first login",
     "bcrypt": "a login with a hash from elsewhere",
+    "zxcvbn": "nobody: see crypto/wordlists.py",
     "gateway.cli.desk": "other commands",
     "gateway.cli.users": "other commands",
     "gateway.services.accounts": "other commands",

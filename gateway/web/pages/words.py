@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from gateway.core.answer import Problem
 from gateway.core.decide import Reason
+from gateway.core.password import PasswordPolicy, Weakness
 
 
 class Words(NamedTuple):
@@ -157,3 +158,19 @@ REFUSALS: Final[dict[str, str]] = {
     Reason.RULE.value: "Your account does not have access to it, or not from where you are.",
     Reason.NO_MATCH.value: "Your account does not have access to it, or not from where you are.",
 }
+
+#: Why a password is refused, and what to do about it; `weakness_words` fills the numbers in.
+WEAKNESSES: Final[dict[Weakness, str]] = {
+    Weakness.TOO_SHORT: "This password is too short. Use at least %(shortest)d characters; a few words in a row are easy to remember.",
+    Weakness.TOO_LONG: "This password is too long. Use at most %(longest)d characters.",
+    Weakness.CONTEXT: "This password is your name or address, or the name of this service. Choose one that has nothing to do with either.",
+    Weakness.COMPROMISED: "This password is one of those that are used most, and attackers try those first. Choose another one.",
+    Weakness.DICTIONARY: "This password is a single word or name. Put a few words in a row, or choose something else.",
+    Weakness.REPETITIVE: "This password repeats the same characters. Choose one with more variety.",
+    Weakness.SEQUENTIAL: "This password follows the order of the alphabet, of numbers or of the keyboard. Choose one that does not.",
+}
+
+
+def weakness_words(weakness: Weakness, policy: PasswordPolicy) -> str:
+    """A sentence for the person whose password `policy` refused."""
+    return WEAKNESSES[weakness] % {"shortest": policy.min_length, "longest": policy.max_length}

@@ -12,6 +12,7 @@ from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
 from gateway.core.access import Effect
 from gateway.core.binding import Binding, Bound
+from gateway.core.password import Weakness
 from gateway.core.places import AllowedHost
 from gateway.core.routes import UpstreamAddress
 from gateway.core.session import Life
@@ -45,6 +46,7 @@ routes:
       - {allow: optional, paths: [/w/**]}
   - {name: socket, host: s.example.com, upstream: unix:/run/app.sock, access: login, identity: {headers: {X-Who: email}, assertion: {enabled: false}}}
   - {name: asked, host: asked.example.com, access: deny}
+users: {password: {min_length: 12, max_length: 64, context_words: [Kranich]}}
 """
 
 
@@ -57,6 +59,21 @@ def test_what_sessions_are_tied_to(tmp_path: Path) -> None:
     assert make_snapshot(loaded(tmp_path, "routes: []\n")).binding == Binding()
     snapshot = make_snapshot(loaded(tmp_path, "session: {bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}}\nroutes: []\n"))
     assert snapshot.binding == Binding(Bound.WARN, Bound.END, 24, 64)
+def test_passwords_are_judged_in_the_context_of_the_service(snapshot: Snapshot) -> None:
+    assert (snapshot.password.min_length, snapshot.password.max_length) == (12, 64)
+    assert snapshot.password.context == (
+        "Kranich",
+        "Ours",
+        "auth.example.com",
+        "wiki.example.com",
+        "*.wiki.example.com",
+        "s.example.com",
+        "asked.example.com",
+    )
+    refused = [
+        snapshot.password.weakness(password) for password in ("wiki.example.com", "kranich12345", "Password1234", "a tortoise plays the cello")
+    ]
+    assert refused == [Weakness.CONTEXT, Weakness.CONTEXT, Weakness.COMPROMISED, None]
 
 
 def test_places_cookie_and_times(snapshot: Snapshot) -> None:

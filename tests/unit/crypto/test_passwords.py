@@ -3,7 +3,6 @@ from __future__ import annotations
 import bcrypt
 import pytest
 
-from gateway.core.password import PasswordPolicy, Weakness
 from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher, scheme_of
 
 HASHER = Hasher(CHEAPEST)
@@ -86,19 +85,3 @@ def test_nobody_knows_the_dummys_password():
     assert not HASHER.needs_rehash(HASHER.dummy)
     assert scheme_of(HASHER.dummy) == scheme_of(HASHER.hash("password"))
     assert len(HASHER.dummy) == len(HASHER.hash("password"))
-
-
-@pytest.mark.parametrize(
-    ("password", "weakness"),
-    [
-        ("", Weakness.TOO_SHORT),
-        ("seven77", Weakness.TOO_SHORT),
-        ("a\u0308" * 7, Weakness.TOO_SHORT),
-        ("eight888", None),
-        ("a" * 256, None),
-        ("a\u0308" * 256, None),
-        ("a" * 257, Weakness.TOO_LONG),
-    ],
-)
-def test_a_password_has_a_length_in_code_points(password, weakness):
-    assert PasswordPolicy().weakness(password) is weakness
