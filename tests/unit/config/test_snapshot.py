@@ -59,6 +59,8 @@ def test_what_sessions_are_tied_to(tmp_path: Path) -> None:
     assert make_snapshot(loaded(tmp_path, "routes: []\n")).binding == Binding()
     snapshot = make_snapshot(loaded(tmp_path, "session: {bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}}\nroutes: []\n"))
     assert snapshot.binding == Binding(Bound.WARN, Bound.END, 24, 64)
+
+
 def test_passwords_are_judged_in_the_context_of_the_service(snapshot: Snapshot) -> None:
     assert (snapshot.password.min_length, snapshot.password.max_length) == (12, 64)
     assert snapshot.password.context == (
