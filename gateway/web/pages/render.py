@@ -71,7 +71,13 @@ class Renderer:
                 trim_blocks=True,
                 lstrip_blocks=True,
             )
+            self._environment.globals["_"] = _as_written
         return self._environment
 
     def _url(self, prefix: str, name: str) -> str:
         return f"{prefix}/static/{self.assets.own(name).name}"
+
+
+def _as_written(message: str, **variables: object) -> str:
+    """What a template says, in the language that it is written in. Escaped where it is put, variables included."""
+    return message % variables if variables else message
