@@ -44,6 +44,16 @@ class ThrottleLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SignUpRules:
+    """Whether people make their accounts themselves, with addresses of which `domains` (lower case, IDNA; empty: any), and whether they have to prove
+    that an address is theirs."""
+
+    enabled: bool = False
+    domains: frozenset[str] = frozenset()
+    require_verification: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """The operator's mark on pages: a title, a logo (its bytes and media type), an accent colour `#rrggbb`, footer links (text, URL)."""
 
@@ -66,6 +76,9 @@ class Snapshot:
     limits: Limits = Limits()
     throttle: ThrottleLimits = ThrottleLimits()
     password: PasswordPolicy = PasswordPolicy()
+    signup: SignUpRules = SignUpRules()
+    notify_unknown: bool = False
+    """Who asks for a new password with an address that has no account is told so by mail."""
     identity: IdentityHeaders = field(default_factory=IdentityHeaders)
     mark: Mark = Mark()
     max_sessions_per_user: int = 100

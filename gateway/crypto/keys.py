@@ -23,6 +23,8 @@ class Purpose(Enum):
     CSRF = b"gateway csrf"
     CODE = b"gateway code"
     ASSERTION = b"gateway assertion"
+    MAIL = b"gateway mail"
+    TOKEN = b"gateway token"
 
 
 def derive(secret: bytes, info: bytes) -> bytes:

@@ -1,9 +1,9 @@
-"""Sealing: AES-256-GCM (NIST SP 800-38D) for the session cookie and for session records.
+"""Sealing: AES-256-GCM (NIST SP 800-38D) for the session cookie, for session records, and for what waits in the database.
 
 Cookie: base64url of `version ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`, at most 200 characters; inside are the session's id and its secret,
-no user data. Record: `format ‖ revision (8 bytes) ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`. The header fields, the purpose and the
-cookie's name or the store's key are authenticated with it, so nothing sealed can be moved to another place. What does not open is None, never an
-exception: it is the client's input.
+no user data. Record: `format ‖ revision (8 bytes) ‖ length of key id ‖ key id ‖ nonce ‖ ciphertext`. Note: `format ‖ length of
+key id ‖ key id ‖ nonce ‖ ciphertext`. The header fields, the purpose and the cookie's name, the store's key or the row's id are authenticated with
+it, so nothing sealed can be moved to another place. What does not open is None, never an exception: it is the client's input.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import re
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.crypto.keys import KeyRing, Purpose
 from gateway.crypto.tokens import SESSION_ID_BYTES, SESSION_SECRET_BYTES, random_bytes
 
 COOKIE_VERSION: Final = 1
 RECORD_FORMAT: Final = 1
+NOTE_FORMAT: Final = 1
 MOST_COOKIE: Final = 200
 _NONCE: Final = 12
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{40,200}")
@@ -91,6 +93,29 @@ def open_record(ring: KeyRing, store_key: str, session: bytes, record: bytes) ->
         return None
 
 
+def seal_note(ring: KeyRing, purpose: Purpose, place: str, plain: bytes) -> bytes:
+    """What may lie in the database's row `place` without being read there."""
+    key = ring.sealing
+    head = bytes((NOTE_FORMAT, len(key.id))) + key.id.encode("ascii")
+    nonce = random_bytes(_NONCE)
+    return head + nonce + AESGCM(key.derived[purpose]).encrypt(nonce, plain, _note_context(purpose, place, head))
+
+
+def open_note(ring: KeyRing, purpose: Purpose, place: str, note: bytes) -> bytes | None:
+    """The inside of a note; None for anything that this ring did not seal for this purpose and place."""
+    if len(note) < 2 or note[0] != NOTE_FORMAT:
+        return None
+    end = 2 + note[1]
+    head = note[:end]
+    key = ring.get(head[2:].decode("latin-1"))
+    if key is None:
+        return None
+    try:
+        return AESGCM(key.derived[purpose]).decrypt(note[end : end + _NONCE], note[end + _NONCE :], _note_context(purpose, place, head))
+    except (InvalidTag, ValueError):
+        return None
+
+
 def revision_of(record: bytes) -> bytes:
     """The 8 bytes on which a change is compared."""
     return record[1:9]
@@ -110,3 +135,7 @@ def _cookie_context(name: str, head: bytes) -> bytes:
 
 def _record_context(store_key: str, head: bytes) -> bytes:
     return Purpose.RECORD.value + b"\0" + store_key.encode("utf-8") + b"\0" + head
+
+
+def _note_context(purpose: Purpose, place: str, head: bytes) -> bytes:
+    return purpose.value + b"\0" + place.encode("utf-8") + b"\0" + head

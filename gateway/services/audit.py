@@ -29,6 +29,10 @@ class Event(StrEnum):
     SESSION_MOVE = "session:move"
     SESSION_REVOKE = "session:revoke"
     USER_ADD = "user:add"
+    USER_SIGNUP = "user:signup"
+    USER_VERIFY = "user:verify"
+    USER_FORGOT = "user:forgot"
+    USER_RESET = "user:reset"
     USER_STATE = "user:state"
     USER_GROUPS = "user:groups"
     USER_PASSWORD = "user:password"  # noqa: S105 - the name of an event

@@ -36,6 +36,11 @@ class Throttle:
             wait = await self._store.strike(key, limits.delay_after, limits.max_delay, limits.stop_after, KEEP, now)
         return limits.max_delay if isinf(wait) else wait
 
+    async def allow(self, kind: str, value: str, limit: int, window: float) -> float:
+        """Count one use of `kind` by `value` (an address's key, a client's network); 0.0 while there are at most `limit` in `window` seconds, else
+        the seconds to wait."""
+        return await self._store.take(self._key(kind, value), limit, window)
+
     async def clear(self, email: str) -> None:
         """Forget the account's failures: its owner logged in, or its password was set anew."""
         await self._store.clear(self._key("account", address_key(email)))

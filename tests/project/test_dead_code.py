@@ -51,7 +51,6 @@ USED_BY_OTHERS = {
 }
 #: Nobody uses these yet, and they stay: file and name → why.
 KEPT = {
-    "gateway/crypto/keys.py CODE": "a purpose: key separation is decided for all purposes at once",
     "gateway/crypto/sealing.py MOST_COOKIE": "the promised size of a cookie, which tests/property holds it to",
     "gateway/server/protocol.py peername": "aiohttp's BaseRequest.remote asks its protocol for it",
     "gateway/web/pages/words.py weakness_words": "the first page that sets a password",
