@@ -1,8 +1,8 @@
 """Logins that failed in a row, kept for good: the protocol over SQL.
 
 Counted by a key made of the address, whether or not there is an account of that address: who guesses finds the same behaviour, at the same cost,
-for all. Keys are hashes. Delays between attempts are another store's (throttle.py); this count ends with a success or a reset only. NIST SP 800-63B
-section 5.2.2: no more than 100 failed attempts in a row.
+for all. Keys are hashes. Delays between attempts are another store's (throttle.py); this count ends with a success, a reset, or a long time
+without any. NIST SP 800-63B section 5.2.2: no more than 100 failed attempts in a row.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ class FailureStore(Protocol):
         """Forget the count."""
 
     async def prune(self, before: float, stop_after: int, most: int) -> int:
-        """Delete counts below `stop_after` that were last raised before then, and beyond `most` of them the oldest; how many."""
+        """Delete what was last raised before then, and of counts below `stop_after` the oldest beyond `most`; how many."""

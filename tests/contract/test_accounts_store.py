@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -21,19 +19,10 @@ from tests.samples import sample_account
 from tests.servers import Postgres
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/users.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-
 @pytest.fixture
-async def store(database_url) -> AsyncIterator[SqlAccountStore]:
-    # The machine that runs tests may be busy: this suite is about what the store does, the stories at its end about how long it may take.
-    database = open_database(database_url, within=LONG)
-    await schema.upgrade(database)
-    accounts = SqlAccountStore(database)
-    yield accounts
-    await accounts.close()
+def store(database) -> SqlAccountStore:
+    # This suite is about what the store does, the stories at its end about how long it may take.
+    return SqlAccountStore(database)
 
 
 def named(account: Account, **changes) -> Account:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Select, case, delete, func, insert, literal, or_, select, true, update
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.email import address_key, folded
@@ -22,6 +21,7 @@ from gateway.stores.accounts import Account, AddressTaken, SessionEffect
 from gateway.stores.sql.engine import LONG, Database
 from gateway.stores.sql.rows import account_of, account_row, address_columns, profile_columns, search_key
 from gateway.stores.sql.tables import EFFECTS, TOKENS, USERS
+from gateway.stores.sql.upsert import insert_into
 from gateway.stores.tokens import Purpose
 
 T = TypeVar("T")
@@ -163,7 +163,7 @@ class SqlAccountStore:
 
         def work(connection: Connection) -> int:
             changed: CursorResult[Any] = connection.execute(update(USERS).values(session_epoch=USERS.c.session_epoch + 1))
-            left = self._insert().from_select(["user_id", "epoch", "end_below"], every)
+            left = insert_into(EFFECTS, self._database.dialect).from_select(["user_id", "epoch", "end_below"], every)
             connection.execute(_upserting(left, ends=True))
             return changed.rowcount
 
@@ -275,16 +275,9 @@ class SqlAccountStore:
 
     def _leave(self, connection: Connection, effect: SessionEffect, *, ends: bool) -> SessionEffect:
         """Upsert the user's row; returns it as it stands, an older change's `end_below` that is still waiting included."""
-        left = self._insert().values(user_id=effect.user_id, epoch=effect.epoch, end_below=effect.end_below)
+        left = insert_into(EFFECTS, self._database.dialect).values(user_id=effect.user_id, epoch=effect.epoch, end_below=effect.end_below)
         end_below = connection.scalar(_upserting(left, ends=ends).returning(EFFECTS.c.end_below))
         return SessionEffect(effect.user_id, effect.epoch, end_below or 0)
-
-    def _insert(self) -> Any:
-        if self._database.dialect == "sqlite":
-            return sqlite.insert(EFFECTS)
-        from sqlalchemy.dialects import postgresql  # loaded with the engine by now; who keeps accounts in SQLite need not pay for it
-
-        return postgresql.insert(EFFECTS)
 
 
 def _upserting(left: Any, *, ends: bool) -> Any:
