@@ -36,8 +36,12 @@ class Event(StrEnum):
     USER_STATE = "user:state"
     USER_GROUPS = "user:groups"
     USER_PASSWORD = "user:password"  # noqa: S105 - the name of an event
+    USER_PROFILE = "user:profile"
     USER_REHASH = "user:rehash"
     USER_DELETE = "user:delete"
+    EMAIL_ASK = "email:ask"
+    EMAIL_CHANGE = "email:change"
+    EMAIL_CANCEL = "email:cancel"
     CONFIG_RELOAD = "config:reload"
     CONFIG_REFUSE = "config:refuse"
     SERVER_START = "server:start"

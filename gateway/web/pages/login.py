@@ -22,6 +22,7 @@ from gateway.services import StoreAway
 from gateway.services.login import LoggedIn, Login, Throttled, Unverified
 from gateway.services.sessions import Found, Sessions
 from gateway.web.pages.answers import expire_planted, see_other
+from gateway.web.pages.faults import Fault
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, challenge, json_problem
 from gateway.web.pages.visit import Visit
@@ -30,15 +31,6 @@ log = logging.getLogger("gateway.pages")
 
 #: Asking for a login again so soon after one, without a session's cookie, is a loop (seconds).
 LOOP_WITHIN: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """An error at a field (its id), in the summary and beside the field."""
-
-    field: str
-    summary: str
-    beside: str
 
 
 @dataclass(frozen=True, slots=True)
