@@ -7,6 +7,7 @@ What only a restart can change (listeners, stores, workers) is not in here but i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from gateway.core.binding import Binding
 from gateway.core.cookies import CookieShape
@@ -64,6 +65,37 @@ class Mark:
     links: tuple[tuple[str, str], ...] = ()
 
 
+class MailWay(Enum):
+    """How mail leaves the gateway."""
+
+    SMTP = "smtp"
+    SPOOL = "spool"
+    CONSOLE = "console"
+
+
+class MailSafety(Enum):
+    """How the way to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Where mail goes and who it is from. Host, port, safety and credentials are SMTP's, `folder` the spool's."""
+
+    way: MailWay
+    sender: str
+    sender_name: str = ""
+    host: str = ""
+    port: int = 0
+    safety: MailSafety = MailSafety.STARTTLS
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    folder: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """See each part. `identity` is the global block: what own answers and `/check` use where no route says otherwise."""
@@ -81,6 +113,8 @@ class Snapshot:
     """Who asks for a new password with an address that has no account is told so by mail."""
     identity: IdentityHeaders = field(default_factory=IdentityHeaders)
     mark: Mark = Mark()
+    mail: MailSettings | None = None
+    """None: mail cannot be sent."""
     max_sessions_per_user: int = 100
     exclusive_login: bool = False
     binding: Binding = Binding()

@@ -9,6 +9,7 @@ from gateway.config.checks_built import check_built
 from gateway.config.checks_cookie import check_cookie
 from gateway.config.checks_identity import check_identity
 from gateway.config.checks_keys import check_keys
+from gateway.config.checks_mail import check_mail
 from gateway.config.checks_routes import check_routes
 from gateway.config.checks_rules import check_rules
 from gateway.config.checks_server import check_serving
@@ -18,7 +19,7 @@ from gateway.config.marks import Marks
 from gateway.config.model import Settings
 from gateway.config.report import Check, Report
 
-_ALWAYS: Final[tuple[Check, ...]] = (check_built, check_cookie, check_keys, check_times, check_identity, check_routes, check_rules)
+_ALWAYS: Final[tuple[Check, ...]] = (check_built, check_cookie, check_keys, check_times, check_mail, check_identity, check_routes, check_rules)
 
 
 def check(settings: Settings, marks: Marks, *, serving: bool) -> Sequence[Problem]:

@@ -11,7 +11,8 @@ from typing import Final
 from pydantic.fields import FieldInfo
 
 from gateway.config.errors import Loc, Mark, Problem, dotted
-from gateway.config.model_users import Users
+from gateway.config.mail import SPOOL
+from gateway.config.model_users import Mail, Users
 from gateway.config.section import Section, fields_of, is_list, is_path, is_secret, section_of
 from gateway.config.tree import BROKEN, Node
 
@@ -75,6 +76,8 @@ class _Settler:
                 file, mark, options = node.value.removeprefix(_SQLITE).partition("?")
                 if file:
                     node.value = f"{_SQLITE}{self._absolute(node, file)}{mark}{options}"
+            elif model is Mail and name == "url" and node.value.startswith(SPOOL) and node.value != SPOOL:
+                node.value = f"{SPOOL}{self._absolute(node, node.value.removeprefix(SPOOL))}"
 
     def _secret(self, items: dict[str, Node], name: str, loc: Loc) -> None:
         node = items.pop(f"{name}_file", None)

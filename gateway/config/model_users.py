@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from gateway.config.quantities import Duration, Rate, RateValue, Size
 from gateway.config.section import Section, required, setting
-from gateway.config.words import AllowedHostText, Colour, DatabaseUrl, GroupName, HostPattern, Link, OriginText, RoutePath, Text
+from gateway.config.words import AllowedHostText, Colour, DatabaseUrl, GroupName, HostPattern, Link, MailUrl, OriginText, RoutePath, Sender, Text
 
 
 class Signup(Section):
@@ -74,9 +74,14 @@ class LoginSection(Section):
 class Mail(Section):
     """Sending mail."""
 
-    url: Text | None = setting(None, "smtp+starttls://user@host:587, smtps://…, spool:PATH or console:.", built=False, repr=False)
-    password: SecretStr | None = setting(None, "The mail server's password.", secret=True, built=False)
-    sender: Text | None = setting(None, "Who mail is from.", alias="from", built=False)
+    url: MailUrl | None = setting(
+        None,
+        "smtp+starttls://user@host:587, smtps://user@host:465, smtp://127.0.0.1:25, spool:PATH (a folder) or console:; null: no mail is sent.",
+        repr=False,
+        shown="smtp+starttls://user@mail.example.com:587",
+    )
+    password: SecretStr | None = setting(None, "The mail server's password.", secret=True)
+    sender: Sender | None = setting(None, "Who mail is from; required with url.", alias="from", shown="Example <no-reply@example.com>")
 
 
 class Api(Section):

@@ -10,7 +10,7 @@ from gateway.config.addresses import masked_url
 from gateway.config.model import Settings
 from gateway.config.section import Section, is_built
 
-_URLS = (("session", "store"), ("users", "database"))
+_URLS = (("session", "store"), ("users", "database"), ("mail", "url"))
 
 
 def effective(settings: Settings) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def effective(settings: Settings) -> dict[str, Any]:
         # What a rule does not name must not be there: an empty criterion would be refused.
         route["access"] = [{key: value for key, value in rule.items() if value is not None} for rule in route["access"]]
     for section, key in _URLS:
-        shown[section][key] = masked_url(shown[section][key])
+        if shown[section][key] is not None:
+            shown[section][key] = masked_url(shown[section][key])
     return shown
 
 

@@ -6,6 +6,7 @@ Only to be called with what `load` returned: everything here relies on the check
 from __future__ import annotations
 
 from gateway.config.addresses import parse_allowed_host, parse_network, parse_public_url, parse_upstream
+from gateway.config.checks_mail import mail_settings
 from gateway.config.identity import identity_of, strip_list
 from gateway.config.keys import decode_key
 from gateway.config.load import Loaded
@@ -51,6 +52,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         password=_password(settings, public),
         identity=identity_of(settings, strip),
         mark=_mark(settings),
+        mail=mail_settings(settings),
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
         binding=_binding(settings),

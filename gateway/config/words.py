@@ -20,6 +20,7 @@ from gateway.config.addresses import (
     parse_upstream,
     to_ascii,
 )
+from gateway.config.mail import parse_mail_url, parse_sender
 from gateway.core.headers import is_token
 from gateway.core.identity import GROUP_NAME
 from gateway.core.urls import Malformed, canonical_host, parse_authority
@@ -174,6 +175,8 @@ AllowedHostText = Annotated[str, _read(parse_allowed_host)]
 Network = Annotated[str, _read(parse_network)]
 TrustedPeer = Annotated[str, AfterValidator(_trusted)]
 StoreUrl = Annotated[str, _read(parse_store)]
+MailUrl = Annotated[str, _read(parse_mail_url)]
+Sender = Annotated[str, _read(parse_sender)]
 DatabaseUrl = Annotated[str, _read(parse_database)]
 GroupName = Annotated[str, AfterValidator(_group)]
 Method = Annotated[str, AfterValidator(_method)]

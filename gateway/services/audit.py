@@ -42,6 +42,7 @@ class Event(StrEnum):
     EMAIL_ASK = "email:ask"
     EMAIL_CHANGE = "email:change"
     EMAIL_CANCEL = "email:cancel"
+    MAIL_DEAD = "mail:dead"
     CONFIG_RELOAD = "config:reload"
     CONFIG_REFUSE = "config:refuse"
     SERVER_START = "server:start"

@@ -58,6 +58,15 @@ class Kept(StrEnum):
     DATABASE = "database"
 
 
+class MailOutcome(StrEnum):
+    """What became of letters."""
+
+    POSTED = "posted"
+    SENT = "sent"
+    POSTPONED = "postponed"
+    DEAD = "dead"
+
+
 class Reload(StrEnum):
     """What became of a new configuration."""
 
@@ -118,6 +127,7 @@ class Metrics:
         self._sessions = dict.fromkeys(SessionEvent, 0)
         self._logins = dict.fromkeys(LoginOutcome, 0)
         self._store_errors = dict.fromkeys(Kept, 0)
+        self._mail = dict.fromkeys(MailOutcome, 0)
         self._reloads = dict.fromkeys(Reload, 0)
         self._refused_connections = 0
         self._connections: Callable[[], int] = int
@@ -167,6 +177,10 @@ class Metrics:
         """A store did not answer."""
         self._store_errors[kept] += 1
 
+    def mail(self, outcome: MailOutcome) -> None:
+        """Something became of a letter."""
+        self._mail[outcome] += 1
+
     def reload(self, outcome: Reload) -> None:
         """A new configuration was read."""
         self._reloads[outcome] += 1
@@ -185,6 +199,7 @@ class Metrics:
         yield from self._copy_families()
         yield _counter("gateway_logins", "Attempts to log in.", "outcome", self._logins)
         yield _counter("gateway_store_errors", "Calls that a store did not answer.", "store", self._store_errors)
+        yield _counter("gateway_mail", "What became of letters.", "outcome", self._mail)
         yield _counter("gateway_config_reloads", "Configurations read while running.", "outcome", self._reloads)
         yield CounterMetricFamily("gateway_connections_refused", "Connections beyond the limit.", value=self._refused_connections)
         yield GaugeMetricFamily("gateway_connections_open", "Open client connections.", value=self._connections())

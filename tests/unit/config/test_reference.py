@@ -144,7 +144,8 @@ def test_the_guide_names_every_section_and_secret() -> None:
 
 
 def test_what_is_shown_is_in_effect_and_hides_secrets(tmp_path: Path) -> None:
-    text = "session: {store: 'redis://u:hush@h/1', store_password: hush, idle: 45m}\nusers: {database: 'postgresql://u:hush@h/d'}\n"
+    text = "session: {store: 'redis://u:hush@h/1', store_password: hush, idle: 45m}\n"
+    text += "users: {database: 'postgresql://u:hush@h/d'}\nmail: {url: 'smtps://u:hush@h', from: a@b.example}\n"
     shown = as_yaml(effective(loaded(tmp_path, text).settings))
     assert "hush" not in shown
     assert KEY not in shown
@@ -152,7 +153,8 @@ def test_what_is_shown_is_in_effect_and_hides_secrets(tmp_path: Path) -> None:
     assert data["session"]["idle"] == "45m"
     assert data["session"]["store"] == f"redis://u:{MASK}@h/1"
     assert data["users"]["database"] == f"postgresql://u:{MASK}@h/d"
-    assert "mail" not in data
+    assert data["mail"]["url"] == f"smtps://u:{MASK}@h"
+    assert "api" not in data or "path" not in data["api"]
     assert "balance" not in yaml.safe_dump(data)
 
 
