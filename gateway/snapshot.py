@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gateway.core.api import ApiPlace
 from gateway.core.binding import Binding
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
@@ -118,6 +119,8 @@ class Snapshot:
     max_sessions_per_user: int = 100
     exclusive_login: bool = False
     binding: Binding = Binding()
+    api: ApiPlace | None = None
+    admin_group: str = "admins"
     own_cookies: frozenset[bytes] = frozenset()
     """Names that are cut out of what upstreams get and may set: session, form and language cookies, every variant."""
 

@@ -70,10 +70,13 @@ def explained(
     snapshot: Snapshot, facts: Facts, selected: Selected | Decision, admission: Admission, account: Account | None, note: str | None
 ) -> Explanation:
     """The words for one admission."""
-    own = snapshot.places.own(facts.path)
+    api = snapshot.api is not None and snapshot.api.find(facts.host, facts.path) is not None
+    own = "/api" if api else snapshot.places.own(facts.path)
     route = selected.route if isinstance(selected, Selected) and own is None else None
     decision, why = _decision(admission.decision)
-    if own is not None:
+    if api:
+        decision, why, answer = "JSON API", "the API's paths win over routes", "the JSON API's own answer"
+    elif own is not None:
         decision, why, answer = "own page", f"paths below {snapshot.places.prefix} are the gateway's, whatever routes say", "the gateway's own page"
     else:
         answer = _answer(admission.answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.config.checks_api import check_api
 from gateway.config.checks_built import check_built
 from gateway.config.checks_cookie import check_cookie
 from gateway.config.checks_identity import check_identity
@@ -19,7 +20,17 @@ from gateway.config.marks import Marks
 from gateway.config.model import Settings
 from gateway.config.report import Check, Report
 
-_ALWAYS: Final[tuple[Check, ...]] = (check_built, check_cookie, check_keys, check_times, check_mail, check_identity, check_routes, check_rules)
+_ALWAYS: Final[tuple[Check, ...]] = (
+    check_built,
+    check_cookie,
+    check_keys,
+    check_times,
+    check_mail,
+    check_identity,
+    check_routes,
+    check_rules,
+    check_api,
+)
 
 
 def check(settings: Settings, marks: Marks, *, serving: bool) -> Sequence[Problem]:

@@ -85,12 +85,12 @@ class Mail(Section):
 
 
 class Api(Section):
-    """The JSON API. It is not built yet, so nothing is served whatever `enabled` says; the defaults say where it will be."""
+    """The JSON API."""
 
     enabled: bool = setting(True, "Serve the JSON API.")
-    path: RoutePath | None = setting(None, "Where it is; null: api below server.prefix.", built=False)
-    hosts: list[HostPattern] = setting([], "Hosts that serve it; empty: public_url's.", built=False)
-    origins: list[OriginText] = setting([], "Front ends elsewhere that may change things, and get CORS answers.", built=False)
+    path: RoutePath | None = setting(None, "Where it is; null: api below server.prefix. Elsewhere only its exact paths win over routes.", shown="/")
+    hosts: list[HostPattern] = setting([], "Hosts that serve it; empty: public_url's.")
+    origins: list[OriginText] = setting([], "Front ends elsewhere that may change things, and get CORS answers.")
 
 
 class PageLink(Section):

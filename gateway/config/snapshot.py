@@ -5,7 +5,7 @@ Only to be called with what `load` returned: everything here relies on the check
 
 from __future__ import annotations
 
-from gateway.config.addresses import parse_allowed_host, parse_network, parse_public_url, parse_upstream
+from gateway.config.addresses import parse_allowed_host, parse_host_pattern, parse_network, parse_origin, parse_public_url, parse_upstream
 from gateway.config.checks_mail import mail_settings
 from gateway.config.identity import identity_of, strip_list
 from gateway.config.keys import decode_key
@@ -14,6 +14,7 @@ from gateway.config.logo import read_logo
 from gateway.config.model import Settings
 from gateway.config.model_routes import RouteSection
 from gateway.config.rules import make_rules
+from gateway.core.api import ApiPlace
 from gateway.core.binding import Binding, Bound
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
@@ -56,6 +57,8 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
         binding=_binding(settings),
+        api=_api(settings, public),
+        admin_group=settings.users.admin_group,
         own_cookies=own_cookies(cookie.name),
     )
 
@@ -138,6 +141,15 @@ def _password(settings: Settings, public: Origin) -> PasswordPolicy:
     hosts = dict.fromkeys((public.host, *(host for route in settings.routes for host in route.host)))
     title = () if settings.pages.title is None else (settings.pages.title,)
     return PasswordPolicy(password.min_length, password.max_length, (*password.context_words, *title, *hosts), word_lists)
+
+
+def _api(settings: Settings, public: Origin) -> ApiPlace | None:
+    api = settings.api
+    if not api.enabled:
+        return None
+    hosts = tuple(parse_host_pattern(host) for host in api.hosts) or (public.host,)
+    base = f"{settings.server.prefix}/api" if api.path is None else api.path.rstrip("/")
+    return ApiPlace(base, api.path is None, hosts, frozenset(parse_origin(origin) for origin in api.origins))
 
 
 def _mark(settings: Settings) -> Mark:

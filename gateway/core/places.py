@@ -51,6 +51,13 @@ class Places:
         """Whether the configuration names this host."""
         return host == self.public.host or self.routes.knows(host)
 
+    def origins(self, facts: Facts) -> set[str]:
+        """What the Origin header of our own pages says on the request's host."""
+        own = {str(Origin(facts.scheme, facts.host, facts.port))}
+        if facts.host == self.public.host:
+            own.add(str(self.public))  # behind a proxy that is not trusted, the request's own scheme and port are not the browser's
+        return own
+
     def login_at_public(self, host: str) -> bool:
         """Whether login for `host` happens at public_url: where the cookie's domain covers it."""
         return self.cookie_domain is not None and covers(self.cookie_domain, host)

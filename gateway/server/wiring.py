@@ -33,6 +33,7 @@ from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.introductions import Introductions
 from gateway.services.login import Login
 from gateway.services.passwords import Passwords
+from gateway.services.people import People
 from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
@@ -44,6 +45,9 @@ from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
+from gateway.web.api.handler import Api
+from gateway.web.api.status import Status
+from gateway.web.api.users import Users
 from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.front import Front
 from gateway.web.pages.handler import Pages
@@ -131,10 +135,13 @@ def make_process(
     upstreams = Upstreams()
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
+    users = Users(sessions, login, People(accounts))
+    status = Status(__version__, metrics, users, clocks.wall)
+    api = Api([*status.endpoints(), *users.endpoints()])
     access_log = AccessLog(write, settings.log.format, clocks.wall)
     gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
     forward_auth = ForwardAuth(gatekeeper, problems, Closing(clocks.wall))
-    front = Front(live, gatekeeper, proxy, pages, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
+    front = Front(live, gatekeeper, proxy, pages, api, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
     readiness = Readiness(session_store.ping, accounts.ping)
     public = Server(front.handle, front.refuse, live, metrics.connection_refused, front.at_once)
     admin_handler = Admin(readiness, metrics)

@@ -101,6 +101,15 @@ class CopyNumbers(NamedTuple):
     tracking: TrackingState
 
 
+class Totals(NamedTuple):
+    """All requests since the process began: how many came, were answered, with which status, and the seconds that took."""
+
+    received: int
+    sent: int
+    by_status: Mapping[int, int]
+    seconds: float
+
+
 _NO_COPIES: Final = CopyNumbers(dict.fromkeys(CopyEvent, 0), 0, 0, TrackingState.OFF)
 _Label = TypeVar("_Label", bound=StrEnum)
 
@@ -121,6 +130,8 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
+        self.received = 0
+        self._statuses: dict[int, int] = {}  # a status has three digits, so this stays small whatever upstreams say
         self._version = version
         self._served: dict[str, _Served] = {NO_ROUTE: _Served()}
         self._upstream_errors: dict[tuple[str, UpstreamError], int] = {}
@@ -162,8 +173,13 @@ class Metrics:
         served.classes[min(max(status // 100, 1), 5) - 1] += 1
         served.buckets[bisect_left(BUCKETS, seconds)] += 1
         served.seconds += seconds
+        self._statuses[status] = self._statuses.get(status, 0) + 1
         if not answered and status in _ERRORS:
             self._upstream_errors[route, _ERRORS[status]] += 1
+
+    def totals(self) -> Totals:
+        """Everything in a few numbers. `received` is added to by whoever receives."""
+        return Totals(self.received, sum(self._statuses.values()), dict(self._statuses), sum(served.seconds for served in self._served.values()))
 
     def session(self, event: SessionEvent) -> None:
         """Something happened to a session."""

@@ -1,6 +1,6 @@
 """The front: the one handler behind every listener.
 
-It makes facts, sends own paths to the pages and the rest through the gatekeeper to the proxy, and writes one access line per request. No
+It makes facts, sends own paths to the API and the pages and the rest through the gatekeeper to the proxy, and writes one access line per request. No
 middleware, no router: a proxied request passes through these few functions only.
 """
 
@@ -23,6 +23,7 @@ from gateway.services.gatekeeper import Admission, Gatekeeper
 from gateway.snapshot import Live, Snapshot
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Metrics
+from gateway.web.api.handler import Api
 from gateway.web.exchange import Exchange
 from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.pages.handler import Pages
@@ -55,6 +56,7 @@ class Front:
         gatekeeper: Gatekeeper,
         proxy: Proxy,
         pages: Pages,
+        api: Api,
         forward_auth: ForwardAuth,
         problems: Problems,
         access_log: AccessLog,
@@ -66,6 +68,7 @@ class Front:
         self._gatekeeper = gatekeeper
         self._proxy = proxy
         self._pages = pages
+        self._api = api
         self._forward_auth = forward_auth
         self._problems = problems
         self._access_log = access_log
@@ -84,6 +87,7 @@ class Front:
         exchange = Exchange(self._request_ids.next(), self._monotonic(), peer)
         answer = self._forward_auth.at_once(message.method, target[len(checks) :], message.raw_headers, snapshot, exchange)
         if answer is not None:
+            self._metrics.received += 1
             exchange.status = 200
             self._note(exchange, message.method, target)
         return answer
@@ -92,6 +96,7 @@ class Front:
         """Answer one request."""
         snapshot = self._live.snapshot
         exchange = Exchange(self._request_ids.next(), self._monotonic(), request.remote or None)
+        self._metrics.received += 1
         try:
             response = await self._answer(request, snapshot, exchange)
             exchange.status = response.status
@@ -115,6 +120,7 @@ class Front:
         """The answer to bytes that were no request, with an access line of its own; `request` knows nothing but who sent them."""
         exchange = Exchange(self._request_ids.next(), self._monotonic(), request.remote or None)
         exchange.status = status
+        self._metrics.received += 1
         self._access_log.line(exchange, "-", "-", 0.0)
         self._metrics.request(exchange.route, status, 0.0)
         fail = Fail(status, _REFUSED.get(status, Problem.MALFORMED))
@@ -137,6 +143,9 @@ class Front:
             little = read_little(request.method, request.raw_headers, snapshot)
             return self._problems.answer(Fail(400, Problem.MALFORMED, str(error)), little, snapshot, exchange.request_id)
         exchange.facts = facts
+        place = snapshot.api
+        if place is not None and (asked := place.find(facts.host, facts.path)) is not None:
+            return await self._api.handle(request, asked, place, facts, snapshot, exchange)
         own = snapshot.places.own(facts.path)
         if own is not None:
             if facts.encoded:

@@ -6,22 +6,20 @@ the multipart advisories after it), and a compressed body is refused before it i
 
 from __future__ import annotations
 
-import asyncio
 import re
 from enum import Enum
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.core.answer import Fail, Problem
-from gateway.core.urls import Origin
+from gateway.web.bodies import read_body
 from gateway.web.pages.visit import Visit
 
 MOST_BYTES: Final = 8192
 _MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -38,10 +36,8 @@ async def read_form(visit: Visit) -> dict[str, str] | Fail:
     request = visit.request
     if (fault := _media_fault(request)) is not None:
         return fault
-    if request.content_length is not None and request.content_length > MOST_BYTES:
-        return Fail(413, Problem.TOO_LARGE)
     try:
-        body = await _read_body(request, visit.snapshot.limits.body_idle)
+        body = await read_body(request, MOST_BYTES, visit.snapshot.limits.body_idle)
     except TimeoutError:
         return Fail(408, Problem.TIMED_OUT)
     except (HttpProcessingError, web.RequestPayloadError):
@@ -86,11 +82,7 @@ def _same_site(visit: Visit) -> bool:
     origin = visit.facts.origin
     if origin is None or origin == "null":
         return True
-    facts, public = visit.facts, visit.snapshot.places.public
-    own = {str(Origin(facts.scheme, facts.host, facts.port))}
-    if facts.host == public.host:
-        own.add(str(public))  # behind a proxy that is not trusted, the request's own scheme and port are not the browser's
-    return origin.lower() in own
+    return origin.lower() in visit.snapshot.places.origins(visit.facts)
 
 
 def _media_fault(request: web.BaseRequest) -> Fail | None:
@@ -104,16 +96,3 @@ def _media_fault(request: web.BaseRequest) -> Fail | None:
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         return Fail(415, Problem.UNSUPPORTED_TYPE)
     return None
-
-
-async def _read_body(request: web.BaseRequest, seconds: float) -> bytes | None:
-    """The body, None when it is too large. All of it must come within `seconds`: so little takes no honest client longer."""
-    pieces = bytearray()
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11 and request.transport is not None:
-        request.transport.write(_CONTINUE)  # RFC 9110 section 10.1.1; only now, so that what is refused unread is never sent
-    async with asyncio.timeout(seconds):
-        while piece := await request.content.readany():
-            pieces += piece
-            if len(pieces) > MOST_BYTES:
-                return None
-    return bytes(pieces)

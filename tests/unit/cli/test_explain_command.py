@@ -77,6 +77,7 @@ def test_decisions(config: Path, url: str, more: list[str], line: int, decision:
         ("https://asked.example.com/", "unknown host", "421 Misdirected Request"),
         ("https://wiki.example.com/a/%2e%2e/help", "malformed", "400 Bad Request"),
         ("https://wiki.example.com/_auth/login", "own page", "the gateway's own page"),
+        ("https://auth.example.com/_auth/api/users/login/", "JSON API", "the JSON API's own answer"),
     ],
 )
 def test_requests_that_no_rule_decides(config: Path, url: str, decision: str, answer: str) -> None:

@@ -1,0 +1,35 @@
+"""The JSON API among the routes: its exact paths win, so a route at or below one of them would never be reached there."""
+
+from __future__ import annotations
+
+from gateway.config.addresses import parse_public_url
+from gateway.config.model import Settings
+from gateway.config.report import Report
+from gateway.core.api import host_matches, taken_by
+
+
+def check_api(settings: Settings, report: Report) -> None:
+    """`api.path` against the prefix, and every route against the API's paths on the hosts that serve it."""
+    api, prefix = settings.api, settings.server.prefix
+    if not api.enabled or api.path is None:
+        return
+    base = api.path.rstrip("/")
+    if base == prefix or base.startswith(prefix + "/"):
+        report.error(("api", "path"), f"lies among the gateway's own pages at {prefix}", f"leave it out, and the API is at {prefix}/api")
+        return
+    hosts = list(api.hosts)
+    if not hosts and settings.server.public_url is not None:
+        hosts = [parse_public_url(settings.server.public_url).host]
+    for index, route in enumerate(settings.routes):
+        taken = taken_by(route.path, base)
+        if taken is not None and any(_meet(one, other) for one in hosts for other in route.host):
+            report.error(
+                ("routes", index, "path"),
+                f"lies at or below {taken}, which is the JSON API's",
+                "choose another path, or change api.path or api.hosts",
+            )
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether some host fits both patterns."""
+    return host_matches(one, other) or host_matches(other, one)
