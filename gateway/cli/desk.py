@@ -37,6 +37,7 @@ from gateway.stores.accounts import AddressTaken
 from gateway.stores.sql import schema
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
+from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import Standing
 
 T = TypeVar("T")
@@ -102,14 +103,14 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
         await require_schema(database, create=create)
         snapshot = make_snapshot(loaded)
         audit = Audit(audit_line or _say, time.time)
-        store = SqlAccountStore(database)
+        store, failures = SqlAccountStore(database), SqlFailureStore(database)
         sessions, reach = None, None
         if stores.sessions.shared:
             records = Records(stores.sessions, settings.session.key_prefix)
             sessions = Sessions(records, Renewal(records, time.time), audit, time.time)
-            reach = Reach(Effects(store, sessions, Live(snapshot), _say), Throttle(stores.throttle, settings.session.key_prefix))
+            reach = Reach(Effects(store, sessions, Live(snapshot), _say), Throttle(stores.throttle, settings.session.key_prefix, failures))
         try:
-            yield Desk(snapshot, Accounts(store, passwords, snapshot.password, reach, audit, time.time, "command line"), sessions)
+            yield Desk(snapshot, Accounts(store, failures, passwords, snapshot.password, reach, audit, time.time, "command line"), sessions)
         except Weak as weak:
             fail(REFUSED, f"the password {_why(weak.weakness, snapshot.password)} ({weak.weakness})")
     finally:

@@ -41,8 +41,10 @@ from gateway.services.throttle import Throttle
 from gateway.services.watch import Watch
 from gateway.snapshot import Live
 from gateway.stores.accounts import AccountStore
+from gateway.stores.failures import FailureStore
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
+from gateway.stores.sql.failures import SqlFailureStore
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.api.handler import Api
@@ -111,6 +113,7 @@ def make_process(
     audit = Audit(write, clocks.wall, counting_events(metrics))
     live = Live(snapshot)
     accounts: AccountStore = counting_absence(SqlAccountStore(database), lambda: metrics.store_error(Kept.DATABASE))
+    failures: FailureStore = counting_absence(SqlFailureStore(database), lambda: metrics.store_error(Kept.DATABASE))
     backlog = Backlog()
 
     def store_was_away() -> None:
@@ -128,7 +131,7 @@ def make_process(
     sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
     effects = Effects(accounts, sessions, live, report)
     backlog.worked_off_by(effects.apply_pending)
-    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix)
+    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, failures)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems()

@@ -17,9 +17,10 @@ from gateway.services.addresses import NotValid, canonical_address, canonical_gr
 from gateway.services.audit import Audit, Event
 from gateway.services.effects import Effects
 from gateway.services.passwords import Passwords
-from gateway.services.throttle import Throttle
+from gateway.services.throttle import Throttle, forget_failures
 from gateway.stores import StoreAway
 from gateway.stores.accounts import Account, AccountStore, AddressTaken, SessionEffect
+from gateway.stores.failures import FailureStore
 
 
 class Felt(Enum):
@@ -65,6 +66,7 @@ class Accounts:
     def __init__(
         self,
         store: AccountStore,
+        failures: FailureStore,
         passwords: Passwords,
         policy: PasswordPolicy,
         reach: Reach | None,
@@ -73,6 +75,7 @@ class Accounts:
         by: str,
     ) -> None:
         self._store = store
+        self._failures = failures
         self._passwords = passwords
         self._policy = policy
         self._reach = reach
@@ -158,9 +161,11 @@ class Accounts:
             raise NoAccount
         self._record(event, account, **details)
         changed = await self._again(account)
-        if self._reach is None:
-            return Changed(changed, Felt.BY_SERVER)
         try:
+            if forgive:
+                await forget_failures(self._failures, account.identity.email)
+            if self._reach is None:
+                return Changed(changed, Felt.BY_SERVER)
             await self._reach.effects.apply(effect)
             if forgive:
                 await self._reach.throttle.clear(account.identity.email)

@@ -72,7 +72,7 @@ class Login:
     async def attempt(self, snapshot: Snapshot, facts: Facts, *, email: str, password: str, remember: bool) -> Outcome:
         """Try to log in. Raises StoreAway: then nobody is logged in, and no session that was begun is left."""
         address = _canonical(email)
-        wait = await self._throttle.attempt(snapshot.throttle, facts.client, address or email, self._clock())
+        wait = await self._throttle.attempt(snapshot.throttle, facts.client, address or email, self._clock(), lasting=address is not None)
         if wait > 0:
             # Before the account is looked up: being throttled must not tell whether there is one.
             self._audit.record(Event.LOGIN_THROTTLED, outcome="refused", address=facts.client)

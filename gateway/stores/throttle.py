@@ -11,12 +11,11 @@ class ThrottleStore(Protocol):
     async def take(self, key: str, limit: int, window: float) -> float:
         """Count one attempt in a fixed window. 0.0 while there are at most `limit`, else the seconds until the window ends."""
 
-    async def strike(self, key: str, delay_after: int, max_delay: float, stop_after: int, keep: float, now: float) -> float:
+    async def strike(self, key: str, delay_after: int, max_delay: float, keep: float, now: float) -> float:
         """Count one failure in advance, in one step, unless a delay is running.
 
         Returns 0.0 if the attempt may go on; then it is counted, and from the `delay_after`-th on a delay of 2ⁿ seconds, at most `max_delay`,
-        starts at `now`. Otherwise the seconds left, and nothing is counted; `inf` after `stop_after` failures in a row. The count is kept for
-        `keep` seconds.
+        starts at `now`. Otherwise the seconds left, and nothing is counted. The count is kept for `keep` seconds.
         """
 
     async def clear(self, key: str) -> None:

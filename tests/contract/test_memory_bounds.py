@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
 from gateway.stores.memory.shelf import Shelf
 from tests.samples import SettableClock
 
 
 async def strike(store: MemoryThrottleStore, key: str, clock: SettableClock) -> float:
-    return await store.strike(key, 5, 900, 100, 86400, clock())
+    return await store.strike(key, 5, 900, 86400, clock())
 
 
 async def test_sessions_that_ended_leave_though_nobody_asks_for_them(clock: SettableClock) -> None:
@@ -59,17 +57,14 @@ async def test_a_flood_of_names_and_addresses_grows_nothing(clock: SettableClock
     assert len(store) <= 300
 
 
-async def test_a_flood_of_names_does_not_forget_who_is_delayed_or_stopped(clock: SettableClock) -> None:
+async def test_a_flood_of_names_does_not_forget_who_is_delayed(clock: SettableClock) -> None:
     store = MemoryThrottleStore(clock, most=100)
     for _ in range(5):
         assert await strike(store, "gw:t:victim", clock) == 0.0
-    for _ in range(2):
-        await store.strike("gw:t:stopped", 5, 900, 2, 86400, clock())
     for number in range(5000):
         for _ in range(4):
             await strike(store, f"gw:t:{number}", clock)
     assert await strike(store, "gw:t:victim", clock) > 30
-    assert await store.strike("gw:t:stopped", 5, 900, 2, 86400, clock()) == inf
 
 
 async def test_a_flood_locks_nobody_out(clock: SettableClock) -> None:

@@ -42,7 +42,7 @@ CALLS: dict[str, Call] = {
     "scan": lambda sessions, _: _scan(sessions),
     "ping": lambda sessions, _: sessions.ping(),
     "take": lambda _, throttle: throttle.take("gw:t:1", 3, 60),
-    "strike": lambda _, throttle: throttle.strike("gw:t:2", 5, 900, 100, 3600, 1.0),
+    "strike": lambda _, throttle: throttle.strike("gw:t:2", 5, 900, 3600, 1.0),
     "clear": lambda _, throttle: throttle.clear("gw:t:2"),
 }
 

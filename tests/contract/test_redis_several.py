@@ -132,7 +132,7 @@ async def test_the_stores_work(world: World) -> None:
     await store.index_remove("gw:u:ann", "aa")
     assert await throttle.take("gw:t:1", 1, 60) == 0.0
     assert await throttle.take("gw:t:1", 1, 60) > 0
-    assert await throttle.strike("gw:t:2", 5, 900, 100, 3600, 1.0) == 0.0
+    assert await throttle.strike("gw:t:2", 5, 900, 3600, 1.0) == 0.0
     await throttle.clear("gw:t:1")
     await store.ping()
     assert any("appendonly" in warning for warning in await check_servers(world.client))

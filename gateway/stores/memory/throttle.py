@@ -7,7 +7,6 @@ failures that delay nobody yet, and failures that do are kept apart, so that try
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import NamedTuple
 
 from gateway.stores.memory.shelf import Shelf
@@ -44,17 +43,15 @@ class MemoryThrottleStore:
         self._windows.put(key, count, end)
         return 0.0 if count <= limit else end - now
 
-    async def strike(self, key: str, delay_after: int, max_delay: float, stop_after: int, keep: float, now: float) -> float:
+    async def strike(self, key: str, delay_after: int, max_delay: float, keep: float, now: float) -> float:
         """Count one failure in advance, unless a delay is running; 0.0 or the seconds left."""
         before = self._many.get(key) or self._few.get(key) or Strikes(0, 0.0)
-        if before.failures >= stop_after:
-            return inf
         if before.until > now:
             return min(before.until - now, max_delay)
         count = before.failures + 1
         delayed = count >= delay_after
         strikes = Strikes(count, now + min(2.0 ** min(count, 60), max_delay) if delayed else 0.0)
-        shelf, other = (self._many, self._few) if delayed or count >= stop_after else (self._few, self._many)
+        shelf, other = (self._many, self._few) if delayed else (self._few, self._many)
         other.drop(key)
         shelf.put(key, strikes, self._clock() + keep)
         return 0.0

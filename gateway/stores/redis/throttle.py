@@ -17,17 +17,16 @@ if count <= tonumber(ARGV[1]) then return 0 end
 return math.max(left, 1)
 """)
 
-#: ARGV: delay_after, max_delay (s), stop_after, keep (ms), now (s). Returns the seconds left as text, '0' when counted, 'inf' when stopped.
+#: ARGV: delay_after, max_delay (s), keep (ms), now (s). Returns the seconds left as text, '0' when counted.
 _STRIKE = Script("""
 local kept = redis.call('HMGET', KEYS[1], 'count', 'until')
 local count, till = tonumber(kept[1] or 0), tonumber(kept[2] or 0)
-local longest, now = tonumber(ARGV[2]), tonumber(ARGV[5])
-if count >= tonumber(ARGV[3]) then return 'inf' end
+local longest, now = tonumber(ARGV[2]), tonumber(ARGV[4])
 if till > now then return string.format('%.3f', math.max(math.min(till - now, longest), 0.001)) end
 count, till = count + 1, 0
 if count >= tonumber(ARGV[1]) then till = now + math.min(2 ^ math.min(count, 60), longest) end
 redis.call('HSET', KEYS[1], 'count', count, 'until', string.format('%.6f', till))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return '0'
 """)
 
@@ -43,9 +42,9 @@ class RedisThrottleStore:
         left: int = await _TAKE.run(self._client, key, limit, milliseconds(window))
         return left / 1000
 
-    async def strike(self, key: str, delay_after: int, max_delay: float, stop_after: int, keep: float, now: float) -> float:
+    async def strike(self, key: str, delay_after: int, max_delay: float, keep: float, now: float) -> float:
         """Count one failure in advance, unless a delay is running; 0.0 or the seconds left."""
-        return float(await _STRIKE.run(self._client, key, delay_after, max_delay, stop_after, milliseconds(keep), now))
+        return float(await _STRIKE.run(self._client, key, delay_after, max_delay, milliseconds(keep), now))
 
     async def clear(self, key: str) -> None:
         """Forget the count."""

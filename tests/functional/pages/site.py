@@ -35,6 +35,7 @@ from gateway.stores.memory.sessions import MemorySessionStore
 from gateway.stores.memory.throttle import MemoryThrottleStore
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import open_database
+from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import upgrade
 from gateway.web.exchange import Exchange
 from gateway.web.pages.handler import Pages
@@ -160,7 +161,7 @@ async def open_site(clock: SettableClock, file: Path) -> AsyncIterator[Site]:
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
     passwords = Passwords(hasher, 1)
     await passwords.measure([])
-    login = Login(accounts, sessions, Throttle(MemoryThrottleStore(clock), "gw:"), passwords, audit, clock)
+    login = Login(accounts, sessions, Throttle(MemoryThrottleStore(clock), "gw:", SqlFailureStore(database)), passwords, audit, clock)
     site = Site(clock, Pages(sessions, login, Problems(), _no_keys, clock), store, accounts, audit_lines)
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()

@@ -30,6 +30,7 @@ from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
 from gateway.stores.sql import schema
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import LONG, open_database
+from gateway.stores.sql.failures import SqlFailureStore
 from tests.samples import SettableClock, sample_facts, sample_snapshot
 
 PASSWORD = "correct horse battery staple"
@@ -80,10 +81,11 @@ async def world(clock: SettableClock, tmp_path: Path) -> AsyncIterator[World]:
     records = Records(kept, "gw:")
     sessions = Sessions(records, Renewal(records, clock), Audit(lambda line: None, clock), clock)
     effects = Effects(store, sessions, Live(SNAPSHOT), lambda text: None)
-    throttle = Throttle(MemoryThrottleStore(clock), "gw:")
+    failures = SqlFailureStore(database)
+    throttle = Throttle(MemoryThrottleStore(clock), "gw:", failures)
     passwords = Passwords(Hasher(CHEAPEST), threads=1)
-    accounts = Accounts(store, passwords, PasswordPolicy(), Reach(effects, throttle), audit, clock, "ops")
-    local = Accounts(store, passwords, PasswordPolicy(), None, audit, clock, "ops")
+    accounts = Accounts(store, failures, passwords, PasswordPolicy(), Reach(effects, throttle), audit, clock, "ops")
+    local = Accounts(store, failures, passwords, PasswordPolicy(), None, audit, clock, "ops")
     yield World(clock, accounts, local, store, kept, sessions, effects, throttle, lines)
     passwords.close()
     await store.close()
@@ -189,16 +191,28 @@ async def test_another_processs_memory_is_left_to_that_process(world):
 
 
 @pytest.mark.parametrize("forgiving", ["password", "enable"])
-async def test_a_new_password_forgets_failed_logins(world, forgiving):
+@pytest.mark.parametrize("where", ["accounts", "local"])
+async def test_a_new_password_forgets_failed_logins(world, forgiving, where):
     await world.add()
     limits = ThrottleLimits(per_ip=1000, stop_after=3)
     waits = [await world.throttle.attempt(limits, "192.0.2.7", "ann@example.com", world.clock()) for _ in range(4)]
     assert waits[-1] > 0
+    accounts = getattr(world, where)
     if forgiving == "password":
-        await world.accounts.set_password("ann@example.com", "another good one")
+        await accounts.set_password("ann@example.com", "another good one")
     else:
-        await world.accounts.set_state("ann@example.com", State.VERIFIED)
+        await accounts.set_state("ann@example.com", State.VERIFIED)
     assert await world.throttle.attempt(limits, "192.0.2.7", "ann@example.com", world.clock()) == 0
+
+
+async def test_what_is_no_forgiveness_forgets_no_failed_logins(world):
+    await world.add()
+    limits = ThrottleLimits(per_ip=1000, stop_after=3)
+    for _ in range(3):
+        await world.throttle.attempt(limits, "192.0.2.7", "ann@example.com", world.clock())
+    await world.accounts.set_groups("ann@example.com", ("a",))
+    await world.accounts.end_sessions("ann@example.com")
+    assert await world.throttle.attempt(limits, "192.0.2.7", "ann@example.com", world.clock()) > 0
 
 
 async def test_the_trail_says_who_did_what_and_holds_no_password(world):

@@ -30,6 +30,7 @@ from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
 from gateway.stores.sql import schema
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import LONG, Database, open_database
+from gateway.stores.sql.failures import SqlFailureStore
 from tests.samples import SettableClock, sample_account, sample_facts, sample_snapshot
 
 RIGHT = "correct horse battery staple"
@@ -175,7 +176,7 @@ async def world(clock: SettableClock, tmp_path: Path) -> AsyncIterator[World]:
     passwords = Passwords(hasher, threads=2, clock=hasher.now, sleep=sleep)
     await passwords.measure([])
     hasher.verified = 0
-    login = Login(accounts, sessions, Throttle(FailingThrottle(clock, outages), "gw:"), passwords, audit, clock)
+    login = Login(accounts, sessions, Throttle(FailingThrottle(clock, outages), "gw:", SqlFailureStore(database)), passwords, audit, clock)
     yield World(clock, accounts, store, sessions, hasher, passwords, login, lines, outages, slept, sample_snapshot(throttle=PATIENT))
     passwords.close()
     await accounts.close()

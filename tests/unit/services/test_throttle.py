@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from gateway.services.throttle import Throttle, network_of
+import pytest
+from sqlalchemy import text
+
+from gateway.services.throttle import KEEP, Throttle, network_of
 from gateway.snapshot import ThrottleLimits
+from gateway.stores import StoreAway
 from gateway.stores.memory import MemoryThrottleStore
+from gateway.stores.sql import schema
+from gateway.stores.sql.engine import LONG, Database, open_database
+from gateway.stores.sql.failures import SqlFailureStore
 from tests.samples import SettableClock
 
 LIMITS = ThrottleLimits()
@@ -21,9 +29,9 @@ class RecordingStore(MemoryThrottleStore):
         self.keys.append(key)
         return await super().take(key, limit, window)
 
-    async def strike(self, key, delay_after, max_delay, stop_after, keep, now):
+    async def strike(self, key, delay_after, max_delay, keep, now):
         self.keys.append(key)
-        return await super().strike(key, delay_after, max_delay, stop_after, keep, now)
+        return await super().strike(key, delay_after, max_delay, keep, now)
 
 
 @pytest.fixture
@@ -32,8 +40,21 @@ def store(clock) -> RecordingStore:
 
 
 @pytest.fixture
-def throttle(store) -> Throttle:
-    return Throttle(store, "gw:")
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/users.db", within=LONG)
+    await schema.upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def failures(database) -> SqlFailureStore:
+    return SqlFailureStore(database)
+
+
+@pytest.fixture
+def throttle(store, failures) -> Throttle:
+    return Throttle(store, "gw:", failures)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +107,35 @@ async def test_after_the_last_failure_the_wait_is_still_finite(throttle, clock):
     assert await throttle.attempt(limits, "192.0.2.7", "ann@example.com", clock()) == limits.max_delay
 
 
+async def test_the_stop_outlasts_every_delay_and_a_store_that_forgets(throttle, failures, clock):
+    limits = ThrottleLimits(per_ip=1000, stop_after=3)
+    for _ in range(3):
+        await throttle.attempt(limits, "192.0.2.7", "ann@example.com", clock())
+    clock.forward(30 * KEEP)
+    assert await throttle.attempt(limits, "192.0.2.7", "ann@example.com", clock()) == limits.max_delay
+    restarted = Throttle(RecordingStore(clock), "gw:", failures)
+    assert await restarted.attempt(limits, "192.0.2.7", "ANN@Example.com", clock()) == limits.max_delay
+    assert await restarted.attempt(limits, "192.0.2.7", "bob@example.com", clock()) == 0
+    await restarted.clear("ann@example.com")
+    clock.forward(KEEP)
+    assert await throttle.attempt(limits, "192.0.2.7", "ann@example.com", clock()) == 0
+
+
+async def test_what_can_be_nobodys_address_is_delayed_and_not_kept(throttle, database, clock):
+    limits = ThrottleLimits(per_ip=1000, stop_after=3)
+    for _ in range(5):
+        assert await throttle.attempt(limits, "192.0.2.7", "pa55word", clock(), lasting=False) == 0
+    assert await throttle.attempt(limits, "192.0.2.7", "pa55word", clock(), lasting=False) > 0
+    assert await database.read(lambda connection: connection.scalar(text("SELECT count(*) FROM login_failures"))) == 0
+
+
+async def test_no_attempt_goes_on_while_the_count_cannot_be_kept(store, tmp_path, clock):
+    away = open_database(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(StoreAway):
+        await Throttle(store, "gw:", SqlFailureStore(away)).attempt(LIMITS, "192.0.2.7", "ann@example.com", clock())
+    await away.close()
+
+
 async def test_an_address_that_is_turned_away_does_not_hurt_the_account(throttle, clock):
     limits = ThrottleLimits(per_ip=1)
     assert await throttle.attempt(limits, "192.0.2.7", "bob@example.com", clock()) == 0
@@ -94,11 +144,13 @@ async def test_an_address_that_is_turned_away_does_not_hurt_the_account(throttle
     assert await throttle.attempt(limits, "192.0.2.8", "ann@example.com", clock()) == 0
 
 
-async def test_keys_tell_nothing_and_stand_below_the_prefix(throttle, store, clock):
+async def test_keys_tell_nothing_and_stand_below_the_prefix(throttle, store, failures, database, clock):
     await throttle.attempt(LIMITS, "192.0.2.7", "ann@example.com", clock())
     await throttle.attempt(LIMITS, "192.0.2.7", "\ud800", clock())
     assert len(set(store.keys)) == 3
     assert all(key.startswith("gw:t:") and "ann" not in key and "192" not in key for key in store.keys)
     others = RecordingStore(clock)
-    await Throttle(others, "other:").attempt(LIMITS, "192.0.2.7", "ann@example.com", clock())
+    await Throttle(others, "other:", failures).attempt(LIMITS, "192.0.2.7", "ann@example.com", clock())
     assert not {key.partition(":t:")[2] for key in others.keys} & {key.partition(":t:")[2] for key in store.keys}
+    kept = await database.read(lambda connection: connection.execute(text("SELECT * FROM login_failures")).all())
+    assert "ann" not in str(kept)
