@@ -15,6 +15,7 @@ from tests.browser import Browser
 from tests.certificates import Authority
 from tests.chromium import Chromium
 from tests.gateways import Gateway
+from tests.mailserver import MailServer
 from tests.samples import SettableClock
 from tests.servers import Postgres, Redis
 from tests.upstreams import EchoUpstream
@@ -81,6 +82,13 @@ def start_gateway() -> Iterator[Callable[..., Gateway]]:
             return running.enter_context(Gateway(config, **options))
 
         yield start
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A real mail server that takes everything until the test says otherwise; its `url` is for `mail.url`."""
+    with MailServer() as server:
+        yield server
 
 
 @pytest.fixture

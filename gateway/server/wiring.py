@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from gateway import __version__
 from gateway.config.addresses import parse_listen
 from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
 from gateway.crypto.tokens import RequestIds
+from gateway.mail.letters import Letters
+from gateway.mail.senders import sender_of
 from gateway.server.admin import Admin
 from gateway.server.counting import copy_numbers, counting_absence, counting_events
 from gateway.server.files import Watched
@@ -32,6 +35,7 @@ from gateway.services.effects import Effects
 from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.introductions import Introductions
 from gateway.services.login import Login
+from gateway.services.mailing import Mailer
 from gateway.services.passwords import Passwords
 from gateway.services.people import People
 from gateway.services.records import Record, Records
@@ -42,9 +46,11 @@ from gateway.services.watch import Watch
 from gateway.snapshot import Live
 from gateway.stores.accounts import AccountStore
 from gateway.stores.failures import FailureStore
+from gateway.stores.outbox import OutboxStore
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.stores.sql.failures import SqlFailureStore
+from gateway.stores.sql.outbox import SqlOutboxStore
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.api.handler import Api
@@ -57,6 +63,9 @@ from gateway.web.pages.problems import Problems
 from gateway.web.proxy.handler import Proxy
 from gateway.web.proxy.pool import Upstreams
 from gateway.web.ready import Closing
+
+#: How long an ending process goes on sending mail (seconds): less than a supervisor waits before it kills.
+_LAST_MAIL: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,9 @@ def make_process(
     backlog.worked_off_by(effects.apply_pending)
     throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, failures)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
+    outbox: OutboxStore = counting_absence(SqlOutboxStore(database), lambda: metrics.store_error(Kept.DATABASE))
+    letters = Letters(lambda _language: lambda text: text)
+    mailer = Mailer(outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems()
     upstreams = Upstreams()
@@ -158,6 +170,7 @@ def make_process(
 
     async def close() -> None:
         await renewal.flush()
+        await mailer.drain(_LAST_MAIL)
         upstreams.close()
 
     return Process(
@@ -167,7 +180,7 @@ def make_process(
         readiness,
         metrics,
         reloader,
-        [effects.run, watch.run, renewal.run, login.run, reloader.watch, *([tracking.run] if tracking is not None else [])],
+        [effects.run, watch.run, renewal.run, login.run, mailer.run, mailer.tidy, reloader.watch, *([tracking.run] if tracking is not None else [])],
         proxy.close_tunnels,
         close,
         audit,
