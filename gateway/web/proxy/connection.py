@@ -120,6 +120,11 @@ class Connection(asyncio.Protocol):
         self._idle = idle
         self.expect_within(idle)
 
+    def go_on(self) -> None:
+        """Read on, after `transport.pause_reading`: the upstream could send nothing, so its time for the next piece begins now."""
+        self.expect_within(self._idle)
+        self.transport.resume_reading()
+
     def go_raw(self, tunnel: Raw) -> None:
         """From here on bytes are handed over as they are, and no time limit holds."""
         self._tunnel = tunnel
