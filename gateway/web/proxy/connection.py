@@ -129,7 +129,9 @@ class Connection(asyncio.Protocol):
         """From here on bytes are handed over as they are, and no time limit holds."""
         self._tunnel = tunnel
         self._sink = None
-        self.expect_within(_NEVER)
+        # A tunnel may last for days: what only answers need goes.
+        self._stop_timer()
+        self.reader.close()
         if self.transport.is_closing():
             tunnel.ended()
 
@@ -148,6 +150,12 @@ class Connection(asyncio.Protocol):
                 self._timer.cancel()
             self._timer_at = when
             self._timer = self.loop.call_at(when, self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._deadline = self._timer_at = _NEVER
 
     def abandon(self, fault: ProxyFault) -> None:
         """Throw the connection away; whoever waits for the rest of its answer gets `fault`."""
@@ -193,9 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended; that may be where the answer ends too."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         try:
             if self._tunnel is not None:
                 self._tunnel.ended()
@@ -206,7 +212,8 @@ class Connection(asyncio.Protocol):
         finally:
             self.writing_paused = False
             self._release_writers()
-            self.reader.close()
+            if self._tunnel is None:
+                self.reader.close()
             self._lost(self)
 
     def pause_writing(self) -> None:
