@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
+from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.core.answer import Fail, Problem
