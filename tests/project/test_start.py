@@ -26,6 +26,7 @@ NOT_TO_SERVE = {
     "bcrypt": "a login with a hash from elsewhere",
     "aiohttp.client": "nobody: see server/packages.py",
     "aiohttp.connector": "nobody",
+    "redis.client": "nobody: see stores/redis/connect.py",
     "redis.cluster": "nobody",
     "redis.sentinel": "nobody",
     "redis.keyspace_notifications": "nobody",
