@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,9 +20,13 @@ from gateway.config.addresses import parse_listen
 from gateway.config.errors import ConfigErrors
 from gateway.config.load import Loaded, load
 from gateway.config.model import Settings
+from gateway.server.packages import enter
 from gateway.server.seat import SEAT
 from gateway.server.sockets import Place
 from gateway.server.supervisor.plan import Plan, become_supervisor
+
+#: Of these the server needs a few modules only.
+ENTERED: Final = ("aiohttp", "redis", "redis.asyncio")
 
 
 @click.command("serve")
@@ -46,6 +51,8 @@ def command(config: Path) -> None:
 
 
 def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
+    for package in ENTERED:
+        enter(package)
     from gateway.server.alone import Alone
     from gateway.server.beat import watched
     from gateway.server.notify import systemd_of

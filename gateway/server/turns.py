@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -75,6 +75,7 @@ class Turns(RequestHandler):
             handler = self._make_error_handler(message)
             message = ERROR
         request = self._request_factory(message, payload, self, StreamWriter(self, self._loop), task)
+        del message  # the request has it, and lets go of its headers where it becomes a tunnel
         response, gone = await self._answer(request, handler)
         if gone:
             return False
@@ -111,6 +112,14 @@ class Turns(RequestHandler):
         except (TimeoutError, RequestPayloadError):
             return False
         return body.is_eof()
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """From here on all bytes are a tunnel's, which is the connection's last: what only HTTP needs goes, since a tunnel may last for days."""
+        super().set_parser(parser, data_received_cb)
+        self._parser = None
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+            self._keepalive_handle = None
 
     def _wait_for_more(self) -> None:
         """Close the connection when nothing comes for `keepalive` seconds. One timer serves many requests: it looks again when it is early."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from gateway.crypto.sealing import open_record, revision_of, seal_record
 from gateway.services.bounded import Bounded
 from gateway.services.copies import Copies
 from gateway.snapshot import Snapshot
+from gateway.stores import StoreAway
 from gateway.stores.sessions import Conflict, Gone, SessionStore, Swap, Swapped
 
 _BATCH = 500
@@ -105,6 +107,18 @@ class Records:
             return []
         records = await self._store.get_many([self.key(member) for member in members])
         return [None if record is None else self.opened(snapshot, member, record) for member, record in zip(members, records, strict=True)]
+
+    async def read_those_there(self, snapshot: Snapshot, members: Sequence[str]) -> dict[str, Record | None]:
+        """The same, without those that are on servers which are away: in a cluster the others' are no less true."""
+        read = await asyncio.gather(*(self._store.get(self.key(member)) for member in members), return_exceptions=True)
+        found: dict[str, Record | None] = {}
+        for member, record in zip(members, read, strict=True):
+            if isinstance(record, StoreAway):
+                continue
+            if isinstance(record, BaseException):
+                raise record
+            found[member] = None if record is None else self.opened(snapshot, member, record)
+        return found
 
     async def create(self, snapshot: Snapshot, member: str, session: Session, now: float) -> None:
         """Enter the session into its user's index, then write its record."""

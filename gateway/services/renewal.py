@@ -4,6 +4,9 @@ The first use after a pause is written at once, in the background; while use goe
 (`session.touch_every`) closes, and at shutdown. Each write opens the next window, whichever process made it: who finds the record touched meanwhile
 puts its own use off. Writes of the same moment go in one round trip, a batch after the other, each made on the copy of the record that is at hand;
 what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any of them.
+
+All are written by the configuration of the latest use: what was noted before a reload is not sealed with keys that have gone since, which would end
+a session in use, and leaves the copies alone that were made after it.
 """
 
 from __future__ import annotations
@@ -30,7 +33,6 @@ _NOW = 0.0
 
 @dataclass(slots=True)
 class _Use:
-    snapshot: Snapshot
     latest: float
     due: float
     record: Record | None = None
@@ -46,6 +48,7 @@ class Renewal:
         self._uses: dict[str, _Use] = {}
         self._queue: dict[str, _Use] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._snapshot: Snapshot | None = None
 
     def last_use(self, member: str) -> float:
         """The latest use that is not written yet, 0.0 when there is none."""
@@ -54,12 +57,13 @@ class Renewal:
 
     def renew(self, snapshot: Snapshot, record: Record, now: float) -> None:
         """Note a use of a session that was just read."""
+        self._snapshot = snapshot
         use = self._uses.get(record.member)
         if use is not None:
             use.latest = max(use.latest, now)
             return
         due = record.session.last_seen + snapshot.life.touch_window
-        use = _Use(snapshot, now, due)
+        use = _Use(now, due)
         self._enter(record.member, use)
         if due <= now:
             use.record = record
@@ -67,11 +71,12 @@ class Renewal:
 
     def note(self, snapshot: Snapshot, member: str, now: float) -> None:
         """Note a use of a session whose record is not at hand."""
+        self._snapshot = snapshot
         use = self._uses.get(member)
         if use is not None:
             use.latest = max(use.latest, now)
         else:
-            self._enter(member, _Use(snapshot, now, now + snapshot.life.touch_window))
+            self._enter(member, _Use(now, now + snapshot.life.touch_window))
 
     def forget(self, member: str) -> None:
         """The session has ended."""
@@ -111,15 +116,16 @@ class Renewal:
     async def _work(self) -> None:
         try:
             while self._queue:
-                snapshot = next(iter(self._queue.values())).snapshot
-                batch = dict(islice(((member, use) for member, use in self._queue.items() if use.snapshot is snapshot), _BATCH))
+                assert self._snapshot is not None  # noted with the first use
+                snapshot = self._snapshot
+                batch = dict(islice(self._queue.items(), _BATCH))
                 for member in batch:
                     del self._queue[member]
                 try:
                     await self._write(snapshot, batch)
                 except StoreAway:
                     for use in batch.values():
-                        self._later(use)
+                        self._later(snapshot, use)
         finally:
             self._writing = None
 
@@ -131,8 +137,8 @@ class Renewal:
             for member, record in records.items():
                 use = uses[member]
                 if record is None:
-                    self._written(member, use, use.latest)
-                elif not self._put_off(member, use, record, now):
+                    self._written(snapshot, member, use, use.latest)
+                elif not self._put_off(snapshot, member, use, record, now):
                     changes.append((record, touched(record.session, use.latest)))
             if not changes:
                 return
@@ -142,7 +148,8 @@ class Renewal:
                 if isinstance(outcome, Conflict):
                     records[record.member] = self._records.opened(snapshot, record.member, outcome.record)
                 else:
-                    self._written(record.member, uses[record.member], uses[record.member].latest if isinstance(outcome, Gone) else session.last_seen)
+                    use = uses[record.member]
+                    self._written(snapshot, record.member, use, use.latest if isinstance(outcome, Gone) else session.last_seen)
 
     async def _at_hand(self, snapshot: Snapshot, uses: dict[str, _Use]) -> dict[str, Record | None]:
         """The records: as noted, as copied, or as they are now. A write on what is not true any more only loses its race."""
@@ -153,34 +160,34 @@ class Renewal:
         for member, record in zip(unknown, read, strict=True):
             if isinstance(record, StoreAway):
                 del records[member]
-                self._later(uses[member])
+                self._later(snapshot, uses[member])
             elif isinstance(record, BaseException):
                 raise record
             else:
                 records[member] = record
         return records
 
-    def _later(self, use: _Use) -> None:
+    def _later(self, snapshot: Snapshot, use: _Use) -> None:
         """The store is away: try again in a window's time, if it stays noted."""
-        use.due, use.record = self._clock() + use.snapshot.life.touch_window, None
+        use.due, use.record = self._clock() + snapshot.life.touch_window, None
 
-    def _put_off(self, member: str, use: _Use, record: Record, now: float) -> bool:
+    def _put_off(self, snapshot: Snapshot, member: str, use: _Use, record: Record, now: float) -> bool:
         """Whether there is nothing to write now: somebody has written a later use, or one that opened a window."""
         last_seen = record.session.last_seen
         if last_seen >= use.latest:
-            self._written(member, use, last_seen)
+            self._written(snapshot, member, use, last_seen)
             return True
-        closes = last_seen + use.snapshot.life.touch_window
+        closes = last_seen + snapshot.life.touch_window
         if use.due == _NOW or closes <= now:
             return False
         use.due, use.record = closes, None
         return True
 
-    def _written(self, member: str, use: _Use, latest: float) -> None:
+    def _written(self, snapshot: Snapshot, member: str, use: _Use, latest: float) -> None:
         """Uses up to `latest` need no write any more."""
         if self._uses.get(member) is not use:
             return
         if use.latest > latest:
-            use.due, use.record = latest + use.snapshot.life.touch_window, None
+            use.due, use.record = latest + snapshot.life.touch_window, None
         else:
             del self._uses[member]

@@ -233,12 +233,13 @@ class Sessions:
         raise StoreAway("a session kept changing while its identity was being refreshed")
 
     async def ended(self, snapshot: Snapshot, members: Sequence[str]) -> list[str]:
-        """Which of `members` are no live sessions any more, by one read of them all."""
+        """Which of `members` are no live sessions any more, by one read of them all. Never raises: of those on a store that is away nothing is
+        said."""
         now = self._clock()
-        records = await self._records.read_many(snapshot, members)
+        records = await self._records.read_those_there(snapshot, members)
         return [
             member
-            for member, record in zip(members, records, strict=True)
+            for member, record in records.items()
             if record is None or now >= max(record.session.end(snapshot.life), self._idle_end(snapshot, record))
         ]
 

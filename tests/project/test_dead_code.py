@@ -41,12 +41,14 @@ USED_BY_OTHERS = {
     "collect": "prometheus_client",
     "isolation_level": "sqlite3",
     "daemon": "threading",
-    "auto_close_connection_pool": "redis",
+    "__class__": "Python",
     "handle_error": "aiohttp.web",
     "log_exception": "aiohttp.web",
     "_make_request": "aiohttp.web",
     "_make_error_handler": "aiohttp.web",
     "_force_close": "aiohttp.web",
+    "_request_in_progress": "aiohttp.web",
+    "_current_request": "aiohttp.web",
     "_eof_sent": "aiohttp.web",
 }
 #: Nobody uses these yet, and they stay: file and name → why.

@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError
 
 from gateway.stores import StoreAway
 from gateway.stores.redis.connect import Client, Command, Redirected
-from gateway.stores.redis.several import Address, Holds, Nodes, agree, key_of
+from gateway.stores.redis.several import Address, Holds, Nodes, agree, key_of, over
 
 
 class Held(NamedTuple):
@@ -55,7 +55,9 @@ class ClusterClient:
         self._place = place
         self._slots: Slots = ()
         self._holders: list[Address | None] = []
-        self._reading: asyncio.Task[bool] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._doubted = False
+        """Whether, since `primaries` last said so, a map has been used on which no majority of those asked agrees."""
 
     def __repr__(self) -> str:
         return f"ClusterClient({self._place!r})"
@@ -96,7 +98,10 @@ class ClusterClient:
 
     async def primaries(self) -> tuple[tuple[Address, Holds], ...]:
         """Each primary and what it holds, as more than half of them say now; see `several.Primaries`."""
-        if not await self._read():
+        await over(self._reading)
+        await self._read()
+        doubted, self._doubted = self._doubted, False
+        if doubted:
             raise StoreAway(f"{self._place}: the primaries disagree")
         addresses = sorted({held.address for held in self._slots})
         return tuple((address, _Holds(tuple(held for held in self._slots if held.address == address))) for address in addresses)
@@ -161,19 +166,19 @@ class ClusterClient:
             await self._read()
         return self._holders
 
-    async def _read(self) -> bool:
-        """Read the map; all who ask at once share one reading. Whether more than half of those asked agree on it."""
+    async def _read(self) -> None:
+        """Read the map; all who ask at once share one reading."""
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._ask())
             self._reading.add_done_callback(self._read_over)
-        return await asyncio.shield(self._reading)
+        await asyncio.shield(self._reading)
 
-    def _read_over(self, reading: asyncio.Task[bool]) -> None:
+    def _read_over(self, reading: asyncio.Task[None]) -> None:
         self._reading = None
         if not reading.cancelled():
             reading.exception()  # everybody who asked may have left
 
-    async def _ask(self) -> bool:
+    async def _ask(self) -> None:
         known = sorted({held.address for held in self._slots}) or self._seeds
         try:
             agreed = await agree([_asking(self._nodes.at(address), address) for address in known], self._place)
@@ -182,12 +187,12 @@ class ClusterClient:
                 raise
             agreed = await agree([_asking(self._nodes.at(address), address) for address in self._seeds], self._place)
         self._slots = agreed.said
+        self._doubted = self._doubted or not agreed.by_majority
         holders: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         for held in self._slots:
             holders[held.first : held.last + 1] = [held.address] * (held.last + 1 - held.first)
         self._holders = holders
         await self._nodes.only([*self._seeds, *{held.address for held in self._slots}])
-        return agreed.by_majority
 
 
 def _asking(client: Client, asked: Address) -> Callable[[], Any]:

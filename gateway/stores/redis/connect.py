@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -66,7 +66,7 @@ class Redirected(StoreAway):
 class Commands(Protocol):
     """One server, or several that look like one. Each command names one key."""
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
+    async def execute_command(self, *args: Any) -> Any:
         """The answer."""
 
     async def execute_many(self, commands: Sequence[Command]) -> list[Any]:
@@ -82,15 +82,16 @@ class Commands(Protocol):
         """Close the connections."""
 
 
-class Client(Redis):
-    """redis-py's client with a deadline in seconds on every command, a queue for its connections, and errors as StoreAway.
+class Client:
+    """Commands over redis-py's connections, with a deadline in seconds on each, a queue for its connections, and errors as StoreAway. Answers are as
+    Redis gives them.
 
+    redis-py's own client is left out: it knows every command there is, which costs each process three MiB.
     NoScriptError passes, because `Script` answers it; DataError does, because it is a mistake of the caller.
     """
 
     def __init__(self, pool: ConnectionPool, place: str, timeout: float) -> None:
-        super().__init__(connection_pool=pool)
-        self.auto_close_connection_pool = True
+        self.connection_pool = pool
         self._place = place
         self._timeout = timeout
         self._turns = asyncio.Semaphore(MOST_CONNECTIONS)
@@ -98,11 +99,12 @@ class Client(Redis):
     def __repr__(self) -> str:
         return f"Client({self._place!r})"
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
+    async def execute_command(self, *args: Any) -> Any:
         """The answer. Raises StoreAway within the timeout."""
         try:
-            async with asyncio.timeout(self._timeout), self._turns:
-                return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            async with self._connected() as connection:
+                await connection.send_command(*args)
+                return await connection.read_response()
         except (NoScriptError, DataError):
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
@@ -122,12 +124,10 @@ class Client(Redis):
         failed: the others may have been carried out."""
         if not commands:
             return []
-        pipeline = self.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
         try:
-            async with asyncio.timeout(self._timeout), self._turns:
-                answers: list[Any] = await pipeline.execute(raise_on_error=False)
+            async with self._connected() as connection:
+                await connection.send_packed_command(connection.pack_commands(commands))
+                answers = [await _answer_of(connection) for _ in commands]
         except DataError:
             raise
         except (RedisError, OSError) as error:  # asyncio's TimeoutError is an OSError
@@ -136,6 +136,28 @@ class Client(Redis):
             if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
                 raise _away(self._place, answer) from None
         return answers
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.connection_pool.disconnect()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AbstractConnection]:
+        """A connection for one command or several, within the timeout."""
+        async with asyncio.timeout(self._timeout), self._turns:
+            connection = await self.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            try:
+                yield connection
+            finally:
+                await self.connection_pool.release(connection)
+
+
+async def _answer_of(connection: AbstractConnection) -> Any:
+    """The next answer; an error of Redis's is one too."""
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 class Script:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway.stores import StoreAway
 from gateway.stores.redis.connect import Client, Command
-from gateway.stores.redis.several import Address, Agreed, Holds, Nodes, agree
+from gateway.stores.redis.several import Address, Agreed, Holds, Nodes, agree, over
 
 #: How old what the sentinels said may be (seconds).
 _AGAIN: Final = 1.0
@@ -37,6 +37,8 @@ class SentinelClient:
         self._address: Address | None = None
         self._asked = 0.0
         self._asking: asyncio.Task[Agreed[Address]] | None = None
+        self._doubted = False
+        """Whether, since `primaries` last said so, a master has been read whom less than half of the sentinels name."""
 
     def __repr__(self) -> str:
         return f"SentinelClient({self._place!r})"
@@ -70,8 +72,10 @@ class SentinelClient:
 
     async def primaries(self) -> tuple[tuple[Address, Holds], ...]:
         """The master, as more than half of the sentinels say now; see `several.Primaries`."""
+        await over(self._asking)
         agreed = await self._ask()
-        if not agreed.by_majority:
+        doubted, self._doubted = self._doubted, False
+        if doubted:
             raise StoreAway(f"{self._place}: the sentinels disagree")
         return ((agreed.said, any_key),)
 
@@ -110,6 +114,7 @@ class SentinelClient:
         began = asyncio.get_running_loop().time()
         agreed = await agree([self._asking_one(sentinel) for sentinel in self._sentinels], self._place)
         self._address, self._asked = agreed.said, began
+        self._doubted = self._doubted or not agreed.by_majority
         await self._nodes.only([agreed.said])
         return agreed
 

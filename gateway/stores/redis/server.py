@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gateway.stores import StoreAway
@@ -28,13 +29,13 @@ async def check_server(client: Client) -> list[str]:
 
     An ACL user may be denied INFO, CONFIG and ROLE; what cannot be known is said in a warning, never taken for well.
     """
-    await client.ping()
+    await client.execute_command("PING")
     warnings: list[str] = []
     info = await _ask(client, "INFO", "server")
     if info is None:
         warnings.append("The version of Redis is unknown: the user may not ask INFO.")
-    elif _version(info) < OLDEST:
-        raise UnsupportedServer(f"Redis {_text(info.get('redis_version', '?'))} is too old: 6.2 or newer is needed.")
+    elif (version := _version(info))[1] < OLDEST:
+        raise UnsupportedServer(f"Redis {version[0]} is too old: 6.2 or newer is needed.")
     policy = await _setting(client, "maxmemory-policy")
     append = await _setting(client, "appendonly")
     if policy is None or append is None:
@@ -52,9 +53,8 @@ async def check_server(client: Client) -> list[str]:
 
 
 async def _setting(client: Client, name: str) -> str | None:
-    answer = await _ask(client, "CONFIG GET", name)
-    value = answer.get(name) if isinstance(answer, dict) else None
-    return None if value is None else _text(value)
+    answer = await _ask(client, "CONFIG", "GET", name)
+    return _text(answer[1]) if isinstance(answer, list) and len(answer) == 2 else None
 
 
 async def _ask(client: Client, *command: str) -> Any:
@@ -62,13 +62,15 @@ async def _ask(client: Client, *command: str) -> Any:
     try:
         return await client.execute_command(*command)
     except StoreAway:
-        await client.ping()  # an outage is no answer
+        await client.execute_command("PING")  # an outage is no answer
         return None
 
 
-def _version(info: dict[str, Any]) -> tuple[int, ...]:
-    numbers = _text(info.get("redis_version", "0")).split(".")[:2]
-    return tuple(int(number) for number in numbers if number.isdecimal())
+def _version(info: Any) -> tuple[str, tuple[int, ...]]:
+    """What INFO says, as text and to compare; nothing is older than everything."""
+    found = re.search(r"^redis_version:(\S+)", _text(info), re.MULTILINE)
+    text = found[1] if found else "?"
+    return text, tuple(int(number) for number in text.split(".")[:2] if number.isdecimal())
 
 
 def _text(value: Any) -> str:

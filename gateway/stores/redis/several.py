@@ -41,7 +41,8 @@ class Primaries(Protocol):
     """Clients that know which servers hold the keys now."""
 
     async def primaries(self) -> tuple[tuple[Address, Holds], ...]:
-        """Each primary, and which keys it holds. Raises StoreAway unless more than half of those who know agree. Equal answers are equal."""
+        """Each primary, and which keys it holds, asked for after this was called. Raises StoreAway unless more than half of those who know agree, and
+        once where something was read meanwhile by what fewer said. Equal answers are equal."""
 
     def address_url(self, address: Address) -> str:
         """The URL of one server."""
@@ -67,6 +68,12 @@ async def agree(asked: Sequence[Callable[[], Awaitable[Said]]], place: str) -> A
     if not votes:
         raise StoreAway(f"{place}: nobody knows where the primaries are")
     return Agreed(votes.most_common(1)[0][0], False)
+
+
+async def over(under_way: asyncio.Task[Any] | None) -> None:
+    """Wait for a round of questions that began earlier, whatever comes of it: what it brings may be older than who wants to know."""
+    if under_way is not None:
+        await asyncio.wait([under_way])
 
 
 async def _heard(ask: Callable[[], Awaitable[Said]]) -> list[Said]:

@@ -131,8 +131,10 @@ class AnswerReader:
             raise Broken("the connection ended within the answer" if self._seen else "the connection ended without an answer")
 
     def close(self) -> None:
-        """Let go of the parser, which refers back to this reader. Nothing can be read any more."""
+        """Let go of the parser, which refers back to this reader, and of the head. Nothing can be read any more."""
         del self._parser
+        self.head = None
+        self._headers = []
 
     def _feed_length(self, data: bytes) -> None:
         self._left -= len(data)

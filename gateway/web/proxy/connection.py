@@ -120,11 +120,18 @@ class Connection(asyncio.Protocol):
         self._idle = idle
         self.expect_within(idle)
 
+    def go_on(self) -> None:
+        """Read on, after `transport.pause_reading`: the upstream could send nothing, so its time for the next piece begins now."""
+        self.expect_within(self._idle)
+        self.transport.resume_reading()
+
     def go_raw(self, tunnel: Raw) -> None:
         """From here on bytes are handed over as they are, and no time limit holds."""
         self._tunnel = tunnel
         self._sink = None
-        self.expect_within(_NEVER)
+        # A tunnel may last for days: what only answers need goes.
+        self._stop_timer()
+        self.reader.close()
         if self.transport.is_closing():
             tunnel.ended()
 
@@ -143,6 +150,12 @@ class Connection(asyncio.Protocol):
                 self._timer.cancel()
             self._timer_at = when
             self._timer = self.loop.call_at(when, self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._deadline = self._timer_at = _NEVER
 
     def abandon(self, fault: ProxyFault) -> None:
         """Throw the connection away; whoever waits for the rest of its answer gets `fault`."""
@@ -188,9 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended; that may be where the answer ends too."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         try:
             if self._tunnel is not None:
                 self._tunnel.ended()
@@ -201,7 +212,8 @@ class Connection(asyncio.Protocol):
         finally:
             self.writing_paused = False
             self._release_writers()
-            self.reader.close()
+            if self._tunnel is None:
+                self.reader.close()
             self._lost(self)
 
     def pause_writing(self) -> None:

@@ -110,17 +110,13 @@ class Errand(Reply):
     async def upgrade(self, tunnels: Tunnels) -> web.StreamResponse:
         """A WebSocket handshake: a tunnel if the upstream agrees, else an ordinary answer, the last of the client's connection (W4)."""
         request, lane = self._request, self._lane
-        if read_framing(request).line:
-            raise BadBody("an upgrade with a body")
-        if not request._message.upgrade:
-            raise BadBody("an upgrade that the server's parser does not see")
-        sent = read_sent(request.raw_headers, lane, self._snapshot.own_cookies)
-        head = request_head(sent, self._admission, lane, self._snapshot, self._exchange, UPGRADE)
+        head = self._handshake()
         self._last = True
         connection = await self._connect()
         try:
             self._began = self._monotonic()
             connection.ask(head, self, lane.timeouts.response, upgrading=True)
+            del head  # a tunnel may last for days
             await self.word(connection)
             await self.finish(lane.timeouts.idle)
             if self._status == 101:
@@ -134,6 +130,16 @@ class Errand(Reply):
             connection.abandon(Broken("it was used for a handshake"))
 
     # ---------------------------------------------------------------- the request
+
+    def _handshake(self) -> bytes:
+        """The whole request that asks for a WebSocket."""
+        request, lane = self._request, self._lane
+        if read_framing(request).line:
+            raise BadBody("an upgrade with a body")
+        if not request._message.upgrade:
+            raise BadBody("an upgrade that the server's parser does not see")
+        sent = read_sent(request.raw_headers, lane, self._snapshot.own_cookies)
+        return request_head(sent, self._admission, lane, self._snapshot, self._exchange, UPGRADE)
 
     async def _connect(self) -> Connection:
         return await self._lane.pool.connect(self._lane.timeouts.connect)

@@ -116,8 +116,7 @@ class Reply(Sent):
             if self._held:
                 await self._flush(idle)  # returns at once where the client has caught up in the meantime
                 self._held = False
-                source.expect_within(idle)
-                source.transport.resume_reading()
+                source.go_on()
                 continue
             await self.word(source)
         if self._request.protocol.writing_paused:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.services.sessions import Sessions
 from gateway.services.watch import Watch
@@ -23,6 +24,7 @@ from gateway.web.proxy.connection import Connection
 
 #: A session is said to be in use at most once in so many seconds.
 USE_EVERY: Final = 1.0
+_NO_HEADERS: Final[CIMultiDictProxy[str]] = CIMultiDictProxy(CIMultiDict())
 
 
 class Tunnel:
@@ -47,6 +49,7 @@ class Tunnel:
             if early:
                 self.from_upstream(early)
             request.protocol.set_parser(cast(Any, self))  # aiohttp names its own reader's type; it calls feed_data and feed_eof only
+            _forget_headers(request)
             while not self._over:
                 if self._held:
                     await request.writer.drain()  # returns at once where the client has caught up in the meantime
@@ -122,6 +125,12 @@ class Tunnel:
         change, self._change = self._change, None
         if change is not None and not change.done():
             change.set_result(None)
+
+
+def _forget_headers(request: web.BaseRequest) -> None:
+    """Let go of the client's headers, three KiB and more, for as long as the tunnel lasts. The access line needs method and target only."""
+    request._message = request._message._replace(headers=_NO_HEADERS, raw_headers=())
+    request._headers = _NO_HEADERS
 
 
 class Tunnels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -288,6 +289,37 @@ async def test_memory_stays_flat_for_a_slow_reader(play, slow):
     go.set()
     await pouring
     assert await client.reader.readexactly(4) == b"done"
+
+
+def timers() -> int:
+    """How many wait, of either event loop."""
+    return sum(type(one).__name__ == "TimerHandle" and not one.cancelled() for one in gc.get_objects())
+
+
+def holders_of(text: str) -> list[str]:
+    """What holds longer bytes or a longer string with `text` in it."""
+    longer = [(one, part) for one in gc.get_objects() for part in gc.get_referents(one) if isinstance(part, str | bytes) and len(part) > len(text)]
+    return [type(one).__name__ for one, part in longer if text in (part if isinstance(part, str) else part.decode("latin-1"))]
+
+
+async def test_a_tunnel_keeps_nothing_of_its_handshake(play):
+    """It may last for days, and there may be thousands: neither heads nor parsers nor timers stay."""
+    mark = "mark".ljust(20, "k")
+
+    async def marked(reader, writer):
+        await read_head(reader)
+        writer.write(SWITCH.replace(b"\r\n\r\n", f"\r\nX-Answer: [{mark}]\r\n\r\n".encode()))
+        await reader.read()
+
+    stage = await play(marked)
+    before = timers()
+    client = await stage.client()
+    await client.send(*HANDSHAKE, UPGRADE, f"X-Asked: [{mark}]")
+    assert (await client.head()).status == 101
+    gc.collect()
+    assert holders_of(mark) == []
+    assert {type(one).__name__ for one in gc.get_objects()}.isdisjoint({"HttpRequestParser", "HttpResponseParser"})
+    assert timers() <= before
 
 
 async def test_through_a_unix_socket(play, tmp_path):

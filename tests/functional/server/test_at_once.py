@@ -19,6 +19,7 @@ from tests.samples import sample_snapshot
 from tests.servers import Redis
 
 HEAD = b"HTTP/1.1 200 OK\r\nX-Path: %b\r\nX-Way: %b\r\nContent-Length: 0\r\n\r\n"
+LARGE = HEAD[:-2] % (b"/now/large", b"at once") + b"X-Padding: " + bytes(60_000).replace(b"\0", b"a") + b"\r\n\r\n"
 
 
 class Mixed:
@@ -27,14 +28,19 @@ class Mixed:
     def __init__(self) -> None:
         self.held = asyncio.Event()
         self.started = asyncio.Event()
+        self.heard = asyncio.Event()
         self.peers: list[str | None] = []
 
     def at_once(self, message: RawRequestMessage, peer: str | None) -> bytes | None:
         self.peers.append(peer)
+        self.heard.set()
+        if message.path == "/now/large":
+            return LARGE
         return HEAD % (message.path.encode(), b"at once") if message.path.startswith("/now") else None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.started.set()
+        self.heard.set()
         if request.path == "/held":
             await self.held.wait()
         await request.content.read()
@@ -124,6 +130,23 @@ async def test_a_connection_goes_on_after_both_ways(mixed: tuple[Mixed, int, Ser
         assert way in await reader.readuntil(b"\r\n\r\n")
     assert await asyncio.wait_for(reader.read(), 10) == b""  # keepalive has passed since the last one
     writer.close()
+
+
+async def test_answers_do_not_pile_up_for_a_client_that_takes_none(mixed: tuple[Mixed, int, Server]):
+    """Each asked after the last one was answered, so that nothing but the client's slowness keeps one from being answered at once."""
+    made, port, server = mixed
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(1000):
+        made.heard.clear()
+        writer.write(ask("/now/large"))
+        await made.heard.wait()
+        if made.started.is_set():
+            break
+    assert made.started.is_set(), "the handler waits for the client"
+    [connection] = server.connections
+    assert connection.transport is not None
+    assert connection.transport.get_write_buffer_size() < 4 * len(LARGE)
+    writer.transport.abort()
 
 
 async def test_a_server_that_goes_says_so_with_its_last_answer(mixed: tuple[Mixed, int, Server]):

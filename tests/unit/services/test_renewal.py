@@ -18,7 +18,7 @@ from gateway.stores import StoreAway
 from gateway.stores.memory import MemorySessionStore
 from gateway.stores.redis.reads import SharedReads
 from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
-from tests.samples import SettableClock, sample_account, sample_facts, sample_snapshot
+from tests.samples import SettableClock, sample_account, sample_facts, sample_ring, sample_snapshot
 
 LIFE = Life(idle=1000, absolute=100_000, rotate_every=50_000, touch_every=30)
 
@@ -244,3 +244,26 @@ async def test_whoever_gives_up_waiting_takes_no_write_along(clock: SettableCloc
     await process.flush()
     assert sum(store.writes) == 1
     assert (await process.visit(cookie)).session.last_seen == clock() - 31
+
+
+async def test_what_was_noted_before_a_reload_is_written_by_what_holds_now(clock: SettableClock, store: Store) -> None:
+    """Sealed with a key that is to go, the record would end the session with it; and copies of records are those of one ring of keys."""
+    process = Process(store, clock, copies=True)
+    process.snapshot = replace(process.snapshot, keys=sample_ring("old", "new"))
+    early, late = await logged_in(process, 2)
+    noted = await process.visit(early)
+    process.snapshot = replace(process.snapshot, keys=sample_ring("new", "old"))
+    clock.forward(31)
+    seen = await process.visit(late)
+    await process.flush()
+    store.forget_counts()
+    clock.forward(1)
+    await process.visit(late)
+    assert store.reads == [1], "its own write dropped that copy"
+    clock.forward(1)
+    process.sessions.use(process.snapshot, noted.member)
+    await process.flush()
+    await process.visit(late)
+    assert store.reads == [1], "nothing else has"
+    for member in (noted.member, seen.member):
+        assert (await store.get(f"gw:s:{member}") or b"")[10:13] == b"new"
