@@ -9,15 +9,26 @@ from pydantic import SecretStr
 
 from gateway.config.model import Settings
 from gateway.crypto.passwords import Argon2Cost, Hasher
+from gateway.server.counting import counting_absence
+from gateway.stores.accounts import AccountStore
+from gateway.stores.failures import FailureStore
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
+from gateway.stores.outbox import OutboxStore
 from gateway.stores.redis import RedisSessionStore, RedisThrottleStore
 from gateway.stores.redis.connect import Commands
 from gateway.stores.redis.opening import open_store, track
 from gateway.stores.redis.primaries import PrimariesTracking
 from gateway.stores.redis.tracking import Tracking
 from gateway.stores.sessions import SessionStore
+from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database, open_database
+from gateway.stores.sql.failures import SqlFailureStore
+from gateway.stores.sql.outbox import SqlOutboxStore
+from gateway.stores.sql.tokens import SqlTokenStore
+from gateway.stores.sql.trail import SqlTrailStore
 from gateway.stores.throttle import ThrottleStore
+from gateway.stores.tokens import TokenStore
+from gateway.stores.trail import TrailStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,28 @@ def open_session_store(settings: Settings, clock: Callable[[], float]) -> Sessio
         return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock))
     client = open_store(session.store, _secret(session.store_password))
     return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStores:
+    """What one database keeps; closing `accounts` closes all of it."""
+
+    accounts: AccountStore
+    tokens: TokenStore
+    outbox: OutboxStore
+    trail: TrailStore
+    failures: FailureStore
+
+
+def sql_stores(database: Database, away: Callable[[], None]) -> SqlStores:
+    """The stores in `database`. `away` is called each time it does not answer one of them."""
+    return SqlStores(
+        accounts=counting_absence(SqlAccountStore(database), away),
+        tokens=counting_absence(SqlTokenStore(database), away),
+        outbox=counting_absence(SqlOutboxStore(database), away),
+        trail=counting_absence(SqlTrailStore(database), away),
+        failures=counting_absence(SqlFailureStore(database), away),
+    )
 
 
 def open_tracking(

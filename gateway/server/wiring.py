@@ -25,7 +25,7 @@ from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
 from gateway.server.reload import Fresh, Reloader
 from gateway.server.serving import Server
-from gateway.server.stores import SessionStores, open_tracking
+from gateway.server.stores import SessionStores, open_tracking, sql_stores
 from gateway.server.tls import Certificate
 from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
@@ -42,15 +42,10 @@ from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.throttle import Throttle
+from gateway.services.upkeep import Upkeep
 from gateway.services.watch import Watch
 from gateway.snapshot import Live
-from gateway.stores.accounts import AccountStore
-from gateway.stores.failures import FailureStore
-from gateway.stores.outbox import OutboxStore
-from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
-from gateway.stores.sql.failures import SqlFailureStore
-from gateway.stores.sql.outbox import SqlOutboxStore
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.api.handler import Api
@@ -121,8 +116,8 @@ def make_process(
     metrics.expect_routes(route.name for route in snapshot.routes.routes)
     audit = Audit(write, clocks.wall, counting_events(metrics))
     live = Live(snapshot)
-    accounts: AccountStore = counting_absence(SqlAccountStore(database), lambda: metrics.store_error(Kept.DATABASE))
-    failures: FailureStore = counting_absence(SqlFailureStore(database), lambda: metrics.store_error(Kept.DATABASE))
+    tables = sql_stores(database, lambda: metrics.store_error(Kept.DATABASE))
+    accounts = tables.accounts
     backlog = Backlog()
 
     def store_was_away() -> None:
@@ -140,11 +135,11 @@ def make_process(
     sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
     effects = Effects(accounts, sessions, live, report)
     backlog.worked_off_by(effects.apply_pending)
-    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, failures)
+    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, tables.failures)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
-    outbox: OutboxStore = counting_absence(SqlOutboxStore(database), lambda: metrics.store_error(Kept.DATABASE))
     letters = Letters(lambda _language: lambda text: text)
-    mailer = Mailer(outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
+    mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
+    upkeep = Upkeep(tables.tokens, tables.failures, live, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems()
     upstreams = Upstreams()
@@ -180,7 +175,17 @@ def make_process(
         readiness,
         metrics,
         reloader,
-        [effects.run, watch.run, renewal.run, login.run, mailer.run, mailer.tidy, reloader.watch, *([tracking.run] if tracking is not None else [])],
+        [
+            effects.run,
+            upkeep.run,
+            watch.run,
+            renewal.run,
+            login.run,
+            mailer.run,
+            mailer.tidy,
+            reloader.watch,
+            *([tracking.run] if tracking is not None else []),
+        ],
         proxy.close_tunnels,
         close,
         audit,

@@ -6,11 +6,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
+from gateway.core.identity import Identity, State
+from gateway.stores import StoreAway
+from gateway.stores.accounts import Account, SessionEffect
 from gateway.stores.sql import migrations, schema
-from gateway.stores.sql.engine import LONG, open_database
+from gateway.stores.sql.accounts import SqlAccountStore
+from gateway.stores.sql.engine import LONG, Database, open_database
 from gateway.stores.sql.schema import Standing
 
 
@@ -82,3 +88,56 @@ async def test_a_state_that_is_none_is_refused_by_the_database(database):
     insert = "INSERT INTO users (id, email, email_key, name, state, groups, session_epoch, created) VALUES ('1', 'a@b', 'a@b', '', 'odd', '[]', 0, 0)"
     with pytest.raises(Exception, match=r"(?i)check"):
         await database.write(lambda connection: connection.execute(text(insert)))
+
+
+async def test_what_accounts_hold_survives_every_step(database):
+    await to_version(database, "0001")
+    insert = (
+        "INSERT INTO users (id, email, email_key, name, state, groups, password_hash, session_epoch, created, last_login) VALUES "
+        "('1', 'Ann@example.com', 'ann@example.com', 'Ann MÜLLER', 'disabled', '[\"a\", \"b\"]', '$argon2id$x', 7, 1.5, 2.5), "
+        "('2', 'bob@example.com', 'bob@example.com', '', 'created', '[]', NULL, 1, 3.5, NULL)"
+    )
+    await database.write(lambda connection: connection.execute(text(insert)))
+    await database.write(lambda connection: connection.execute(text("INSERT INTO session_effects VALUES ('1', 7, 6)")))
+    assert await schema.standing(database) is Standing.OLD
+    assert await schema.upgrade(database) == schema.newest()
+    assert await schema.differences(database) == []
+    store = SqlAccountStore(database)
+    ann = Account(Identity("1", "Ann@example.com", "Ann MÜLLER", ("a", "b"), State.DISABLED), "$argon2id$x", 7, 1.5, 2.5)
+    bob = Account(Identity("2", "bob@example.com", "", (), State.CREATED), None, 1, 3.5, None)
+    assert await store.list() == [ann, bob]
+    assert await store.effects() == [SessionEffect("1", 7, 6)]
+    assert await store.search("müller") == [ann]
+    assert await store.search("BOB@") == [bob]
+    # The searched text is the same as that of an account that is written now.
+    keys = "SELECT search_key FROM users WHERE id = '1'"
+    migrated = await database.read(lambda connection: connection.scalar(text(keys)))
+    await store.set_profile("1", ann.profile, ann.identity.name)
+    assert await database.read(lambda connection: connection.scalar(text(keys))) == migrated
+
+
+async def test_a_step_that_fails_leaves_the_version_before(database):
+    await to_version(database, "0001")
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE login_failures (key INTEGER)")))
+    with pytest.raises(StoreAway):
+        await schema.upgrade(database)
+    assert await schema.current(database) == "0001"
+    columns = await database.read(lambda connection: [column["name"] for column in inspect(connection).get_columns("users")])
+    assert "search_key" not in columns
+    await database.write(lambda connection: connection.execute(text("DROP TABLE login_failures")))
+    assert await schema.upgrade(database) == schema.newest()
+
+
+async def to_version(database: Database, version: str) -> None:
+    """As an older gateway left it."""
+    if database.file is not None:
+        database.file.touch()
+
+    def work(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+    await database.write(work, within=LONG)
+    assert await schema.current(database) == version

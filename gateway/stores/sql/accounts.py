@@ -84,7 +84,9 @@ class SqlAccountStore:
 
     async def search(self, text: str, *, limit: int = 100, after: str | None = None) -> Sequence[Account]:
         """Accounts with `text` anywhere in address or name, without regard to case; in the order of addresses, after the address `after`."""
-        return await self._page(select(USERS).where(USERS.c.search_key.contains(folded(text.strip()), autoescape=True)), limit, after)
+        return await self._page(
+            select(USERS).where(USERS.c.search_key.contains(folded(text.strip()).replace("\n", " "), autoescape=True)), limit, after
+        )
 
     async def list(self, *, limit: int = 1000, after: str | None = None) -> Sequence[Account]:
         """In the order of addresses, after the address `after`."""

@@ -48,7 +48,7 @@ def profile_columns(profile: Profile) -> dict[str, str | None]:
 
 
 def search_key(email: str, name: str) -> str:
-    """What a search looks into. Line breaks cannot be searched for, so nothing is found across the border."""
+    """What a search looks into. Nobody searches for line breaks, so nothing is found across the border."""
     return f"{address_key(email)}\n{folded(name)}"
 
 

@@ -1,0 +1,46 @@
+"""What is not needed any more goes: tokens whose time is over, and counts of failed logins that nobody has raised for long or a flood of names made.
+
+Every process does it now and then; two at once do no harm. A store that is away is tidied the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from gateway.snapshot import Live
+from gateway.stores import StoreAway
+from gateway.stores.failures import FailureStore
+from gateway.stores.tokens import TokenStore
+
+#: How long a count of failures stays after the last of them (seconds).
+KEEP_FAILURES: Final = 365 * 86_400.0
+#: Most addresses whose failures are counted, but for those that are stopped: some 150 MB of a database.
+MOST_FAILURES: Final = 1_000_000
+
+
+class Upkeep:
+    """`clock` returns seconds since 1970."""
+
+    def __init__(self, tokens: TokenStore, failures: FailureStore, live: Live, clock: Callable[[], float], most: int = MOST_FAILURES) -> None:
+        self._tokens = tokens
+        self._failures = failures
+        self._live = live
+        self._clock = clock
+        self._most = most
+
+    async def tidy(self) -> None:
+        """Once. Raises StoreAway."""
+        now = self._clock()
+        await self._tokens.prune(now)
+        await self._failures.prune(now - KEEP_FAILURES, self._live.snapshot.throttle.stop_after, self._most)
+
+    async def run(self, every: float = 900.0) -> None:
+        """Go on, forever. Begins with a pause: a process that starts has better things to do."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.tidy()
+            except StoreAway:
+                continue
