@@ -116,6 +116,7 @@ class Snapshot:
     mark: Mark = Mark()
     mail: MailSettings | None = None
     """None: mail cannot be sent."""
+    audit_retention: float = 90 * 86_400.0
     max_sessions_per_user: int = 100
     exclusive_login: bool = False
     binding: Binding = Binding()

@@ -31,6 +31,7 @@ from gateway.services.records import Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.throttle import Throttle
+from gateway.services.trail import Trail
 from gateway.snapshot import Live, Snapshot
 from gateway.stores import StoreAway
 from gateway.stores.accounts import AddressTaken
@@ -39,6 +40,7 @@ from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import Standing
+from gateway.stores.sql.trail import SqlTrailStore
 
 T = TypeVar("T")
 
@@ -102,8 +104,9 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
     try:
         await require_schema(database, create=create)
         snapshot = make_snapshot(loaded)
-        audit = Audit(audit_line or _say, time.time)
         store, failures = SqlAccountStore(database), SqlFailureStore(database)
+        trail = Trail(SqlTrailStore(database), lambda: snapshot.audit_retention, time.time, _nothing)
+        audit = Audit(audit_line or _say, time.time, keep=trail.keep)
         sessions, reach = None, None
         if stores.sessions.shared:
             records = Records(stores.sessions, settings.session.key_prefix)
@@ -113,6 +116,11 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
             yield Desk(snapshot, Accounts(store, failures, passwords, snapshot.password, reach, audit, time.time, "command line"), sessions)
         except Weak as weak:
             fail(REFUSED, f"the password {_why(weak.weakness, snapshot.password)} ({weak.weakness})")
+        finally:
+            try:
+                await trail.flush()
+            except StoreAway as error:
+                _say(f"the audit trail in the database lacks this: {error}")
     finally:
         passwords.close()
         await stores.sessions.close()
@@ -158,3 +166,7 @@ def _why(weakness: Weakness, policy: PasswordPolicy) -> str:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
+
+
+def _nothing() -> None:
+    """What is lost is told when the trail is written."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-Value = str | int | bool | None | list[str]
+Value = str | int | bool | None | list[str] | dict[str, str | int]
 
 
 def print_rows(rows: Sequence[Mapping[str, Value]], columns: Mapping[str, str], *, as_json: bool, nothing: str) -> None:
@@ -25,6 +25,11 @@ def print_rows(rows: Sequence[Mapping[str, Value]], columns: Mapping[str, str], 
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def print_line(cells: Sequence[Value], widths: Sequence[int]) -> None:
+    """One line of a table whose rows are not known yet; a cell that is wider than its column moves the rest."""
+    click.echo("  ".join(_cell(cell).ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
 def print_fields(fields: Mapping[str, Value], *, as_json: bool) -> None:
     """One thing: an object, or a line for each of its fields."""
     if as_json:
@@ -35,9 +40,9 @@ def print_fields(fields: Mapping[str, Value], *, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' ').ljust(width)}  {_cell(value)}".rstrip())
 
 
-def moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None, timespec: str = "seconds") -> str | None:
     """A time as ISO 8601 in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _cell(value: Value) -> str:
@@ -45,5 +50,7 @@ def _cell(value: Value) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        value = [f"{name}={one}" for name, one in value.items()]
     text = ", ".join(value) if isinstance(value, list) else str(value)
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -11,6 +11,7 @@ from gateway.cli.desk import loaded_from, open_desk, run, tell
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import Value, moment, print_fields, print_rows
 from gateway.cli.statuses import USAGE, fail
+from gateway.cli.transfer import export_accounts, import_accounts
 from gateway.core.identity import State
 from gateway.services.accounts import Changed
 from gateway.stores.accounts import Account
@@ -147,6 +148,10 @@ def delete(email: str, yes: bool, config: Path) -> None:
 
     changed = run(work())
     tell(changed.felt, f"{changed.account.identity.email} was deleted")
+
+
+command.add_command(import_accounts)
+command.add_command(export_accounts)
 
 
 def _set_state(email: str, state: State, config: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sections `users`, `login`, `mail`, `api` and `pages`."""
+"""The sections `users`, `login`, `mail`, `audit`, `api` and `pages`."""
 
 from __future__ import annotations
 
@@ -82,6 +82,12 @@ class Mail(Section):
     )
     password: SecretStr | None = setting(None, "The mail server's password.", secret=True)
     sender: Sender | None = setting(None, "Who mail is from; required with url.", alias="from", shown="Example <no-reply@example.com>")
+
+
+class AuditSection(Section):
+    """The audit trail in the database."""
+
+    retention: Duration = setting(90 * 86_400.0, "How long its entries are kept.")
 
 
 class Api(Section):

@@ -54,6 +54,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         identity=identity_of(settings, strip),
         mark=_mark(settings),
         mail=mail_settings(settings),
+        audit_retention=settings.audit.retention,
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
         binding=_binding(settings),

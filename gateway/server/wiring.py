@@ -42,9 +42,11 @@ from gateway.services.records import Record, Records
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.throttle import Throttle
+from gateway.services.trail import Trail
 from gateway.services.upkeep import Upkeep
 from gateway.services.watch import Watch
 from gateway.snapshot import Live
+from gateway.stores import StoreAway
 from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
@@ -114,10 +116,11 @@ def make_process(
     snapshot = first.snapshot
     metrics = Metrics(__version__)
     metrics.expect_routes(route.name for route in snapshot.routes.routes)
-    audit = Audit(write, clocks.wall, counting_events(metrics))
     live = Live(snapshot)
     tables = sql_stores(database, lambda: metrics.store_error(Kept.DATABASE))
     accounts = tables.accounts
+    trail = Trail(tables.trail, lambda: live.snapshot.audit_retention, clocks.wall, metrics.audit_lost)
+    audit = Audit(write, clocks.wall, counting_events(metrics), trail.keep)
     backlog = Backlog()
 
     def store_was_away() -> None:
@@ -167,6 +170,10 @@ def make_process(
         await renewal.flush()
         await mailer.drain(_LAST_MAIL)
         upstreams.close()
+        try:
+            await trail.flush()
+        except StoreAway as error:
+            report(f"the end of the audit trail is missing in the database: {error}")
 
     return Process(
         _plan(settings, certificate),
@@ -176,14 +183,7 @@ def make_process(
         metrics,
         reloader,
         [
-            effects.run,
-            upkeep.run,
-            watch.run,
-            renewal.run,
-            login.run,
-            mailer.run,
-            mailer.tidy,
-            reloader.watch,
+            *(effects.run, upkeep.run, watch.run, renewal.run, login.run, mailer.run, mailer.tidy, trail.run, reloader.watch),
             *([tracking.run] if tracking is not None else []),
         ],
         proxy.close_tunnels,

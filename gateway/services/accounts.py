@@ -6,7 +6,7 @@ serving process (`Felt`). People are named by address; whatever cannot be an add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -96,6 +96,26 @@ class Accounts:
             raise
         self._record(Event.USER_ADD, account, state=state.value, groups=",".join(identity.groups))
         return account
+
+    async def taken(self, accounts: Sequence[Account], foreign: Iterable[str]) -> Mapping[str, str]:
+        """Those of `accounts` that cannot be added, by id: what of each is taken, address or id. `foreign` are the ids that were not just made."""
+        addresses = set(await self._store.taken([account.identity.email for account in accounts]))
+        found = {account.identity.user_id: "address" for account in accounts if account.identity.email in addresses}
+        for user_id in foreign:
+            if user_id not in found and await self._store.get(user_id) is not None:
+                found[user_id] = "id"
+        return found
+
+    async def add_all(self, accounts: Sequence[Account]) -> None:
+        """Add accounts that come from elsewhere, with their hashes: all or none. Raises AddressTaken."""
+        await self._store.add_many(accounts)
+        self._record(Event.USER_IMPORT, None, accounts=str(len(accounts)))
+
+    async def export(self, *, hashes: bool) -> list[Account]:
+        """Every account, for a file that leaves the gateway's care; `hashes` says whether it will hold them."""
+        accounts = await self.all()
+        self._record(Event.USER_EXPORT, None, accounts=str(len(accounts)), hashes=str(hashes).lower())
+        return accounts
 
     async def find(self, email: str) -> Account:
         """By address, in any spelling."""

@@ -141,6 +141,7 @@ class Metrics:
         self._mail = dict.fromkeys(MailOutcome, 0)
         self._reloads = dict.fromkeys(Reload, 0)
         self._refused_connections = 0
+        self._audit_lost = 0
         self._connections: Callable[[], int] = int
         self._tunnels: Callable[[], int] = int
         self._copies: Callable[[], CopyNumbers] = lambda: _NO_COPIES
@@ -205,6 +206,10 @@ class Metrics:
         """A connection beyond `server.limits.connections` was turned away."""
         self._refused_connections += 1
 
+    def audit_lost(self) -> None:
+        """An entry of the audit trail was not written to the database."""
+        self._audit_lost += 1
+
     def render(self) -> bytes:
         """Everything, in Prometheus's text format."""
         return generate_latest(self.registry)
@@ -217,6 +222,7 @@ class Metrics:
         yield _counter("gateway_store_errors", "Calls that a store did not answer.", "store", self._store_errors)
         yield _counter("gateway_mail", "What became of letters.", "outcome", self._mail)
         yield _counter("gateway_config_reloads", "Configurations read while running.", "outcome", self._reloads)
+        yield CounterMetricFamily("gateway_audit_lost", "Audit entries that the database did not take.", value=self._audit_lost)
         yield CounterMetricFamily("gateway_connections_refused", "Connections beyond the limit.", value=self._refused_connections)
         yield GaugeMetricFamily("gateway_connections_open", "Open client connections.", value=self._connections())
         yield GaugeMetricFamily("gateway_tunnels_open", "Open WebSocket tunnels.", value=self._tunnels())
