@@ -47,17 +47,19 @@ def add(email: str, name: str, groups: tuple[str, ...], password_stdin: bool, un
 
 
 @command.command("list")
+@click.option("--search", metavar="TEXT", default="", help="Only those with TEXT anywhere in address or name.")
 @json_option
 @config_option
-def list_all(as_json: bool, config: Path) -> None:
+def list_all(search: str, as_json: bool, config: Path) -> None:
     """List every account, in the order of addresses."""
     loaded = loaded_from(config)
 
     async def work() -> list[Account]:
         async with open_desk(loaded) as desk:
-            return await desk.accounts.all()
+            return await (desk.accounts.search(search) if search.strip() else desk.accounts.all())
 
-    print_rows([_fields(account) for account in run(work())], _COLUMNS, as_json=as_json, nothing="There are no accounts.")
+    nothing = "No account fits." if search.strip() else "There are no accounts."
+    print_rows([_fields(account) for account in run(work())], _COLUMNS, as_json=as_json, nothing=nothing)
 
 
 @command.command("show")

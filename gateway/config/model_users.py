@@ -60,7 +60,7 @@ class Throttle(Section):
     )
     per_account_max_delay: Duration = setting(900.0, "The longest such wait.")
     per_account_stop_after: Annotated[int, Field(ge=2, le=1_000_000)] = setting(
-        100, "After so many failures in a row an account cannot log in until its password is reset."
+        100, "After so many failures in a row an account cannot log in until its password is set anew, or `gateway users enable`."
     )
 
 

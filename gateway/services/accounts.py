@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from typing import Protocol
 
 from gateway.core.identity import Identity, State
 from gateway.core.password import PasswordPolicy, Weakness
@@ -129,10 +131,11 @@ class Accounts:
 
     async def all(self) -> list[Account]:
         """Every account, in the order of addresses."""
-        found: list[Account] = []
-        while page := await self._store.list(after=found[-1].identity.email if found else None):
-            found += page
-        return found
+        return await _pages(self._store.list)
+
+    async def search(self, text: str) -> list[Account]:
+        """Every account with `text` anywhere in address or name, in the order of addresses."""
+        return await _pages(partial(self._store.search, text))
 
     async def set_password(self, email: str, password: str) -> Changed:
         """Also ends the sessions and forgets failed logins."""
@@ -209,3 +212,14 @@ class Accounts:
     def _record(self, event: Event, account: Account | None, *, outcome: str = "success", email: str | None = None, **details: str) -> None:
         user, address = (account.identity.user_id, account.identity.email) if account else (None, email)
         self._audit.record(event, outcome=outcome, user=user, email=address, by=self._by, **details)
+
+
+class _Pages(Protocol):
+    async def __call__(self, *, limit: int, after: str | None) -> Sequence[Account]: ...
+
+
+async def _pages(read: _Pages) -> list[Account]:
+    found: list[Account] = []
+    while page := await read(limit=1000, after=found[-1].identity.email if found else None):
+        found += page
+    return found

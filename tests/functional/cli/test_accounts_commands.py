@@ -124,6 +124,8 @@ def test_an_operator_gets_from_nothing_to_an_account(operator):
     }
     listed = json.loads(operator.type("users list --json").stdout)
     assert [(user["email"], user["state"]) for user in listed] == [("Ann@example.com", "verified"), ("bob@localhost", "created")]
+    assert [user["email"] for user in json.loads(operator.type("users list --json --search ANN@").stdout)] == ["Ann@example.com"]
+    assert operator.type("users list --search nobody").output == "No account fits.\n"
     table = operator.type("users list").stdout.splitlines()
     assert table[0].split() == ["E-MAIL", "NAME", "STATE", "GROUPS", "LAST", "LOGIN"]
     assert table[1].split() == ["Ann@example.com", "Ann", "Müller", "verified", "admins,", "staff", "-"]

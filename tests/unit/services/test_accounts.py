@@ -99,6 +99,7 @@ async def test_an_account_is_added_once_and_listed(world):
         await world.add("ANN@example.com")
     await world.add("bob@localhost", state=State.CREATED)
     assert [account.identity.email for account in await world.accounts.all()] == ["Ann@example.com", "bob@localhost"]
+    assert await world.accounts.search("ANN@") == [ann]
     events = [json.loads(line) for line in world.lines]
     assert [(event["audit"], event["outcome"], event["by"]) for event in events] == [
         ("user:add", "success", "ops"),

@@ -137,6 +137,7 @@ class World:
     outages: Outages
     slept: list[float]
     snapshot: Snapshot
+    throttle: Throttle
 
     async def add(self, name: str = "ann", *, state: State = State.VERIFIED, stored: str | None = None) -> Account:
         account = replace(sample_account(name, state=state), password_hash=stored or Hasher(CHEAPEST).hash(RIGHT))
@@ -176,8 +177,9 @@ async def world(clock: SettableClock, tmp_path: Path) -> AsyncIterator[World]:
     passwords = Passwords(hasher, threads=2, clock=hasher.now, sleep=sleep)
     await passwords.measure([])
     hasher.verified = 0
-    login = Login(accounts, sessions, Throttle(FailingThrottle(clock, outages), "gw:", SqlFailureStore(database)), passwords, audit, clock)
-    yield World(clock, accounts, store, sessions, hasher, passwords, login, lines, outages, slept, sample_snapshot(throttle=PATIENT))
+    throttle = Throttle(FailingThrottle(clock, outages), "gw:", SqlFailureStore(database))
+    login = Login(accounts, sessions, throttle, passwords, audit, clock)
+    yield World(clock, accounts, store, sessions, hasher, passwords, login, lines, outages, slept, sample_snapshot(throttle=PATIENT), throttle)
     passwords.close()
     await accounts.close()
 
@@ -352,6 +354,44 @@ async def test_the_right_password_does_not_help_while_the_account_is_delayed(wor
     assert isinstance(waited, Throttled)
     world.clock.forward(waited.retry_after)
     assert isinstance(await world.attempt(throttle=limits), LoggedIn)
+
+
+async def test_after_too_many_in_a_row_nobody_is_let_in_until_a_reset(world):
+    await world.add()
+    limits = ThrottleLimits(per_ip=1000, delay_after=3, stop_after=6)
+    seen: dict[str, list[Outcome]] = {}
+    hashed: dict[str, int] = {}
+    for email in ("ann@example.com", "nobody@example.com"):
+        seen[email], before = [], world.hasher.verified
+        for _ in range(12):
+            outcome = await world.attempt(email, "wrong", throttle=limits)
+            seen[email].append(outcome)
+            world.clock.forward(7 * 86_400 if isinstance(outcome, Throttled) else 0)
+        hashed[email] = world.hasher.verified - before
+    assert seen["ann@example.com"] == seen["nobody@example.com"]
+    assert hashed == {"ann@example.com": 6, "nobody@example.com": 6}
+    assert seen["ann@example.com"][-1] == Throttled(limits.max_delay)
+    assert isinstance(await world.attempt(throttle=limits), Throttled)  # the right password does not help
+    await world.throttle.clear("ann@example.com")
+    assert isinstance(await world.attempt(throttle=limits), LoggedIn)
+
+
+async def test_a_success_begins_the_count_anew(world):
+    await world.add()
+    limits = ThrottleLimits(per_ip=1000, delay_after=50, stop_after=4)
+    for _ in range(3):
+        for _ in range(3):
+            assert await world.attempt(password="wrong", throttle=limits) == Wrong()
+        assert isinstance(await world.attempt(throttle=limits), LoggedIn)
+
+
+async def test_what_is_no_address_is_counted_with_delays_only(world):
+    limits = ThrottleLimits(per_ip=1000, delay_after=3, stop_after=4)
+    outcomes = []
+    for _ in range(12):
+        outcomes.append(await world.attempt("hunter2", "wrong", throttle=limits))
+        world.clock.forward(limits.max_delay)
+    assert outcomes == [Wrong()] * 12
 
 
 @pytest.mark.parametrize("where", ["take", "find", "put", "epoch"])
