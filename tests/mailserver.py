@@ -169,7 +169,7 @@ async def _serve(port: int, folder: Path, certificate: list[str] | None, login: 
 
     def judge(_server: object, _session: object, _envelope: object, _mechanism: str, given: object) -> AuthResult:
         wanted = LoginPassword(*(word.encode() for word in login or ()))
-        return AuthResult(success=given == wanted)
+        return AuthResult(success=given == wanted, handled=False)
 
     handler = _Handler(folder)
 

@@ -7,6 +7,7 @@ because nobody saw that the first attempt had succeeded, is shown once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -19,6 +20,8 @@ from typing import Final
 SHOWN: Final = {"image/png": "png", "image/jpeg": "jpeg"}
 #: How the HTML part names the logo (RFC 2392).
 LOGO_ID: Final = "logo@mark"
+#: An address as accounts have it, without anything that means something in a header.
+_ADDRESS: Final = re.compile(r'(?P<local>[^\s@<>()\[\]\\,;:"]+)@(?P<domain>[^\s@<>()\[\]\\,;:"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ def make_message(
     message["Date"] = format_datetime(datetime.fromtimestamp(int(created), UTC))
     message["Message-ID"] = f"<{letter_id}@{address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = language
     message.set_content(composed.text, cte="quoted-printable")
     message.add_alternative(composed.html, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = language
     if logo is not None:
         html = message.get_body(("html",))
         assert isinstance(html, EmailMessage), "it has just been added"
@@ -61,8 +64,7 @@ def make_message(
 
 
 def _recipient(address: str) -> Address:
-    local, _, domain = address.rpartition("@")
-    try:
-        return Address(username=local, domain=domain)
-    except Exception as error:
-        raise ValueError("the recipient's address cannot stand in a header") from error
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ValueError("the recipient is no single address")
+    return Address(username=found["local"], domain=found["domain"])

@@ -183,7 +183,7 @@ def make_process(
         metrics,
         reloader,
         [
-            *(effects.run, upkeep.run, watch.run, renewal.run, login.run, mailer.run, mailer.tidy, trail.run, reloader.watch),
+            *(effects.run, upkeep.run, watch.run, renewal.run, login.run, mailer.run, trail.run, reloader.watch),
             *([tracking.run] if tracking is not None else []),
         ],
         proxy.close_tunnels,

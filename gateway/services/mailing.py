@@ -41,6 +41,7 @@ LEASE: Final = 60.0
 AT_ONCE: Final = 8
 #: How long buried letters stay to be seen (seconds).
 BURIED: Final = 30 * 86400.0
+_TIDY_EVERY: Final = 900.0
 #: How often the outbox is looked into (seconds), letters of this process aside, which leave at once.
 _EVERY: Final = 1.0
 
@@ -95,11 +96,15 @@ class Mailer:
         self._posted.set()
 
     async def run(self, every: float = _EVERY) -> None:
-        """Send what is due, forever; a database that is away is asked again."""
+        """Send what is due, and tidy up now and then, forever; a database that is away is asked again."""
+        tidy_at = self._clock() + _TIDY_EVERY  # a process that starts has better things to do
         while True:
             self._posted.clear()
             try:
                 await self.send_due()
+                if self._clock() >= tidy_at:
+                    await self.tidy()
+                    tidy_at = self._clock() + _TIDY_EVERY
             except StoreAway:
                 pass  # readiness and metrics tell of it
             posted = asyncio.ensure_future(self._posted.wait())
@@ -109,14 +114,9 @@ class Mailer:
             finally:
                 posted.cancel()
 
-    async def tidy(self, every: float = 3600.0) -> None:
-        """Delete letters that were buried long ago, forever."""
-        while True:
-            try:
-                await self._outbox.prune(self._clock() - BURIED)
-            except StoreAway:
-                pass  # it is asked again
-            await asyncio.sleep(every)
+    async def tidy(self) -> None:
+        """Delete letters that were buried long ago. Raises StoreAway."""
+        await self._outbox.prune(self._clock() - BURIED)
 
     async def send_due(self) -> list[asyncio.Task[None]]:
         """Begin to send what is due now, as much as one process may at a time. Raises StoreAway."""
