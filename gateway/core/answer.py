@@ -28,6 +28,8 @@ class Problem(Enum):
     NOT_SENT = "not_sent"
     WRONG_LOGIN = "wrong_login"
     UNVERIFIED = "unverified"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - the name of a problem
+    NOT_VALID = "not_valid"
     REFUSED = "refused"
     FORM_REFUSED = "form_refused"
     NOT_FOUND = "not_found"

@@ -44,6 +44,14 @@ def canonical_address(text: str, *, special_use: bool = False) -> str:
     return f"{valid.local_part}@{(valid.ascii_domain or '').lower().removesuffix(suffix)}"
 
 
+def known_address(email: str) -> str | None:
+    """The address to look up; None for what cannot be one."""
+    try:
+        return canonical_address(email, special_use=True)
+    except NotValid:
+        return None
+
+
 def canonical_name(text: str) -> str:
     """A person's name, trimmed; may be empty. Raises NotValid."""
     name = unicodedata.normalize("NFC", text.strip())

@@ -14,12 +14,14 @@ from gateway.core.email import address_key
 from gateway.core.facts import Facts
 from gateway.core.identity import State
 from gateway.core.password import Weakness
+from gateway.crypto.mailed import typed_code
+from gateway.services.addresses import known_address
 from gateway.services.audit import Audit, Event
 from gateway.services.effects import Effects
 from gateway.services.login import Throttled
 from gateway.services.pace import Pace
 from gateway.services.passwords import Busy, Passwords
-from gateway.services.signup import BUSY_AGAIN, known_address
+from gateway.services.signup import BUSY_AGAIN
 from gateway.services.throttle import Throttle, network_of
 from gateway.services.tickets import Held, Purpose, Tickets
 from gateway.services.verification import Bad, Postbox, Verification
@@ -121,8 +123,21 @@ class Recovery:
             stored = await self._passwords.hash(password)
         except Busy:
             return Throttled(BUSY_AGAIN)
-        account = await self._account(await self._tickets.take_by_code(snapshot, Purpose.RESET, user_id, code))
+        typed = typed_code(code)
+        account = None if typed is None else await self._account(await self._tickets.take_by_code(snapshot, Purpose.RESET, user_id, typed))
         return Bad() if account is None else await self._finish(snapshot, facts, account, stored, language)
+
+    async def reset_with_code(
+        self, snapshot: Snapshot, facts: Facts, email: str, code: str, password: str, language: str = "en"
+    ) -> Done | Bad | Weak | Throttled:
+        """The same where an address is all that somebody can name. One answer, in one time, for every address that has no such code."""
+        address = known_address(email)
+        account = None if address is None else await self._accounts.find(address)
+        begun = self._pace.begin()
+        outcome = await self.reset_by_code(snapshot, facts, "" if account is None else account.identity.user_id, code, password, language)
+        if isinstance(outcome, Bad):
+            await self._pace.keep(begun)
+        return outcome
 
     async def _help(self, snapshot: Snapshot, facts: Facts, account: Account, language: str) -> None:
         who = account.identity

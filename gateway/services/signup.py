@@ -10,7 +10,7 @@ password. Contract: accounts.md sections 1 to 3; A. Sudhodanan, A. Paverd: "Pre-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.email import address_key
@@ -18,7 +18,7 @@ from gateway.core.facts import Facts
 from gateway.core.identity import Identity, State
 from gateway.core.profile import Profile
 from gateway.crypto.tokens import new_user_id
-from gateway.services.addresses import NotValid, canonical_address, canonical_name
+from gateway.services.addresses import NotValid, canonical_address, canonical_name, known_address
 from gateway.services.audit import Audit, Event
 from gateway.services.login import Throttled
 from gateway.services.pace import Pace
@@ -83,6 +83,29 @@ class SignUp:
         self._pace = pace
         self._clock = clock
 
+    def judge(self, snapshot: Snapshot, email: str, name: str, password: str) -> tuple[Fault, ...]:
+        """What is wrong with what somebody wants to sign up with."""
+        faults: list[Fault] = []
+        address = ""
+        if not email.strip():
+            faults.append(Fault("email", "missing"))
+        else:
+            try:
+                address = canonical_address(email)
+                if not _served(snapshot, address):
+                    faults.append(Fault("email", "domain"))
+            except NotValid:
+                faults.append(Fault("email", "not_valid"))
+        try:
+            canonical_name(name)
+        except NotValid:
+            faults.append(Fault("name", "not_valid"))
+        if not password:
+            faults.append(Fault("password", "missing"))
+        elif (weakness := snapshot.password.weakness(password, (address, name))) is not None:
+            faults.append(Fault("password", weakness.value))
+        return tuple(faults)
+
     async def begin(
         self,
         snapshot: Snapshot,
@@ -97,9 +120,8 @@ class SignUp:
     ) -> Refused | Throttled | None:
         """Try to sign up; None is the one answer for every address. `name` is what upstreams are told; `browser` names the browser, where it can be
         told."""
-        attempt = self._judged(snapshot, email, name, password, profile or Profile(), browser)
-        if isinstance(attempt, Refused):
-            return attempt
+        if faults := self.judge(snapshot, email, name, password):
+            return Refused(faults)
         limits = snapshot.throttle
         wait = await self._throttle.allow("signup", network_of(facts.client), limits.per_ip, limits.per_ip_window)
         if wait > 0:
@@ -109,7 +131,8 @@ class SignUp:
         except Busy:
             return Throttled(BUSY_AGAIN)
         begun = self._pace.begin()
-        await self._enter(snapshot, facts, replace(attempt, stored=stored), language)
+        attempt = _Attempt(canonical_address(email), canonical_name(name), profile or Profile(), stored, browser)
+        await self._enter(snapshot, facts, attempt, language)
         await self._pace.keep(begun)
         return None
 
@@ -131,28 +154,6 @@ class SignUp:
                     await self._postbox.post(snapshot, account.identity.email, "already_verified", language, facts=facts, link=link)
         await self._pace.keep(begun)
         return None
-
-    def _judged(self, snapshot: Snapshot, email: str, name: str, password: str, profile: Profile, browser: str) -> _Attempt | Refused:
-        faults: list[Fault] = []
-        address = shown = ""
-        if not email.strip():
-            faults.append(Fault("email", "missing"))
-        else:
-            try:
-                address = canonical_address(email)
-                if not _served(snapshot, address):
-                    faults.append(Fault("email", "domain"))
-            except NotValid:
-                faults.append(Fault("email", "not_valid"))
-        try:
-            shown = canonical_name(name)
-        except NotValid:
-            faults.append(Fault("name", "not_valid"))
-        if not password:
-            faults.append(Fault("password", "missing"))
-        elif (weakness := snapshot.password.weakness(password, (address, shown))) is not None:
-            faults.append(Fault("password", weakness.value))
-        return Refused(tuple(faults)) if faults else _Attempt(address, shown, profile, "", browser)
 
     async def _enter(self, snapshot: Snapshot, facts: Facts, attempt: _Attempt, language: str) -> None:
         account = await self._accounts.find(attempt.address)
@@ -188,14 +189,6 @@ class SignUp:
         """Count a letter to `address`, whether or not one will be written."""
         waits = [await self._throttle.allow(f"letters/{window:.0f}", address_key(address), limit, window) for limit, window in LETTERS]
         return not any(waits)
-
-
-def known_address(email: str) -> str | None:
-    """The address to look up; None for what cannot be one."""
-    try:
-        return canonical_address(email, special_use=True)
-    except NotValid:
-        return None
 
 
 def _served(snapshot: Snapshot, address: str) -> bool:

@@ -14,6 +14,8 @@ from gateway.core.facts import Facts
 from gateway.core.identity import State
 from gateway.core.password import Weakness
 from gateway.core.profile import Profile
+from gateway.crypto.mailed import typed_code
+from gateway.services.addresses import known_address
 from gateway.services.audit import Audit, Event
 from gateway.services.effects import Effects
 from gateway.services.login import Throttled
@@ -147,10 +149,11 @@ class Verification:
         account = await self._accounts.get(held.user_id)
         return Bad() if account is None else await self._finish(facts, account, held, held.payload.get("password"))
 
-    async def trade_code(self, snapshot: Snapshot, facts: Facts, email: str | None, code: str) -> Link | Bad | Throttled:
+    async def trade_code(self, snapshot: Snapshot, facts: Facts, email: str, code: str) -> Link | Bad | Throttled:
         """A link's token for the code that was mailed to `email`. The same answer, in the same time, for every address that has no such code."""
         begun = self._pace.begin()
-        account = None if email is None else await self._accounts.find(email)
+        address = known_address(email)
+        account = None if address is None else await self._accounts.find(address)
         held = await self._take_code(snapshot, facts, "" if account is None else account.identity.user_id, code)
         if not isinstance(held, Held):
             await self._pace.keep(begun)
@@ -163,7 +166,8 @@ class Verification:
         wait = await self._throttle.allow("code", network_of(facts.client), limits.per_ip, limits.per_ip_window)
         if wait > 0:
             return Throttled(wait)
-        return await self._tickets.take_by_code(snapshot, Purpose.VERIFY, user_id, code) or Bad()
+        typed = typed_code(code)
+        return Bad() if typed is None else await self._tickets.take_by_code(snapshot, Purpose.VERIFY, user_id, typed) or Bad()
 
     async def _finish(self, facts: Facts, account: Account, held: Held, stored: str | None) -> Verified | Bad:
         user_id = held.user_id

@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote_plus
 
 from aiohttp import web
 
@@ -23,6 +22,7 @@ from gateway.services.login import LoggedIn, Login, Throttled, Unverified
 from gateway.services.sessions import Found, Sessions
 from gateway.web.pages.answers import expire_planted, see_other
 from gateway.web.pages.faults import Fault
+from gateway.web.pages.fields import asked, in_words
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, challenge, json_problem
 from gateway.web.pages.visit import Visit
@@ -67,7 +67,7 @@ class LoginPage:
     async def show(self, visit: Visit) -> web.Response:
         """The form; where somebody is logged in already, on to `next`."""
         facts, snapshot = visit.facts, visit.snapshot
-        target = snapshot.places.safe_next(_asked_next(facts.query), facts.host)
+        target = snapshot.places.safe_next(asked(facts.query, "next"), facts.host)
         match await self._sessions.peek(snapshot, facts):
             case Found(session=session):
                 visit.exchange.user_id = session.identity.user_id
@@ -102,7 +102,7 @@ class LoginPage:
             case Throttled(retry_after=seconds):
                 return self._throttled(visit, typed, seconds)
             case Unverified():
-                return self._problems.answer(Fail(403, Problem.UNVERIFIED), facts, snapshot, visit.request_id)
+                return self._unverified(visit, typed)
         return self._form(visit, typed, status=401, problem=Problem.WRONG_LOGIN, faults=_WRONG)
 
     def _logged_in(self, visit: Visit, outcome: LoggedIn, target: str) -> web.Response:
@@ -121,10 +121,16 @@ class LoginPage:
 
     def _throttled(self, visit: Visit, typed: Typed, seconds: float) -> web.Response:
         wait = max(math.ceil(seconds), 1)
-        notice = ("There were too many attempts to log in.", f"Wait {_in_words(wait)}, then try again.")
+        notice = ("There were too many attempts to log in.", f"Wait {in_words(wait)}, then try again.")
         response = self._form(visit, typed, status=429, problem=Problem.THROTTLED, notice=notice)
         response.headers["Retry-After"] = str(wait)
         return response
+
+    def _unverified(self, visit: Visit, typed: Typed) -> web.Response:
+        if not visit.facts.navigating:
+            return json_problem(Fail(403, Problem.UNVERIFIED), visit.request_id)
+        page = self._problems.renderer.page("unverified.html", visit.snapshot, visit.request_id, status=403, email=typed.email, csrf=visit.field())
+        return expire_planted(visit, visit.keep(page))
 
     def _store_away(self, visit: Visit) -> web.Response:
         fail = Fail(503, Problem.STORE_AWAY, retry_after=RETRY_AFTER)
@@ -169,18 +175,14 @@ class LoginPage:
                 beside={fault.field: fault.beside for fault in faults},
                 notice=notice,
                 destination=_destination(typed.next, visit),
-                remember_for=_in_words(int(visit.snapshot.life.remember)),
+                signup=visit.snapshot.signup.enabled,
+                forgot=visit.snapshot.mail is not None,
+                remember_for=in_words(int(visit.snapshot.life.remember)),
             )
             visit.keep(response)
         if status == 401:
             response.headers["WWW-Authenticate"] = challenge(visit.snapshot)
         return expire_planted(visit, response)
-
-
-def _asked_next(query: str | None) -> str | None:
-    """The query's `next`; None when it is missing, doubled or not UTF-8."""
-    found = [value for name, _, value in (pair.partition("=") for pair in (query or "").split("&")) if unquote_plus(name) == "next"]
-    return unquote_plus(found[0]) if len(found) == 1 else None
 
 
 def _missing(email: str, password: str) -> list[Fault]:
@@ -197,11 +199,3 @@ def _destination(target: str, visit: Visit) -> str | None:
     _, separator, rest = target.partition("://")
     host = rest.partition("/")[0].partition("?")[0].partition("#")[0] if separator and not target.startswith("/") else visit.facts.host
     return None if host == visit.snapshot.places.public.host else host
-
-
-def _in_words(seconds: int) -> str:
-    """A time in the largest unit of which it has at least two, rounded up."""
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{math.ceil(seconds / unit)} {name}"
-    return "1 second" if seconds == 1 else f"{seconds} seconds"

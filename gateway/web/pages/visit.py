@@ -14,6 +14,7 @@ from gateway.core.cookies import format_cookie
 from gateway.core.facts import Facts
 from gateway.core.headers import find_cookies
 from gateway.crypto.forms import FormCookie, check_field, make_field, new_form_cookie, read_form_cookie, write_form_cookie
+from gateway.crypto.tokens import sha256
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
 
@@ -44,6 +45,16 @@ class Visit:
     def member(self) -> str | None:
         """The session that fields are made for; None for nobody, and where different sessions are presented."""
         return self.presented[0] if len(self.presented) == 1 else None
+
+    @property
+    def browser(self) -> str:
+        """A name for the browser that only it can prove to have; '' where it brought no form cookie."""
+        return sha256(b"gateway browser\0" + self.form_cookie.random).hex() if self.known else ""
+
+    @property
+    def language(self) -> str:
+        """What the page, and the mail that follows from it, are written in."""
+        return "en"
 
     def field(self) -> str:
         """A fresh value for the form's `csrf_token`."""

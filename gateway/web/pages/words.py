@@ -52,6 +52,18 @@ PROBLEMS: Final[dict[Problem, Words]] = {
         "",
         "Open the message we sent you and follow its link. If you cannot find it, ask whoever runs this service.",
     ),
+    Problem.BAD_TOKEN: Words(
+        "This link does not work",
+        "It was used before, its time is over, or it is not complete.",
+        "Nothing was changed.",
+        "Ask for a new message and follow its link soon.",
+    ),
+    Problem.NOT_VALID: Words(
+        "Something is missing or not right",
+        "What you entered cannot be used as it is.",
+        "Nothing was changed.",
+        "Go back, check what you entered and send it again.",
+    ),
     Problem.REFUSED: Words(
         "You cannot open this page",
         "You do not have access to it.",
@@ -174,3 +186,19 @@ WEAKNESSES: Final[dict[Weakness, str]] = {
 def weakness_words(weakness: Weakness, policy: PasswordPolicy) -> str:
     """A sentence for the person whose password `policy` refused."""
     return WEAKNESSES[weakness] % {"shortest": policy.min_length, "longest": policy.max_length}
+
+
+#: (field, reason) → what is wrong with a field, and what to do.
+FAULTS: Final[dict[tuple[str, str], str]] = {
+    ("email", "missing"): "Enter your e-mail address.",
+    ("email", "not_valid"): "This is not a complete e-mail address. Check it for typing mistakes.",
+    ("email", "domain"): "Accounts are made here only for e-mail addresses of this organisation. Enter the one that it gave you.",
+    ("name", "not_valid"): "This name is too long or holds a character that cannot be shown. Enter a shorter one.",
+    ("password", "missing"): "Enter a password.",
+    ("password", "wrong"): "That is not the password that was chosen with this message. Enter the one you chose when you signed up.",
+    ("password_confirm", "different"): "The two passwords are not the same. Enter the same one twice.",
+    ("token", "missing"): "Enter the code from the message.",
+    ("token", "wrong"): "This code is not right, or it does not count any more. Check it, or ask for a new message.",
+}
+#: When somebody has to wait; `%(wait)s` is a time.
+TOO_MANY: Final = "There were too many attempts. Wait %(wait)s, then try again."
