@@ -8,15 +8,28 @@ from pydantic import Field, SecretStr
 
 from gateway.config.quantities import Duration, Rate, RateValue, Size
 from gateway.config.section import Section, required, setting
-from gateway.config.words import AllowedHostText, Colour, DatabaseUrl, GroupName, HostPattern, Link, MailUrl, OriginText, RoutePath, Sender, Text
+from gateway.config.words import (
+    AllowedHostText,
+    Colour,
+    DatabaseUrl,
+    GroupName,
+    HostPattern,
+    Link,
+    MailDomain,
+    MailUrl,
+    OriginText,
+    RoutePath,
+    Sender,
+    Text,
+)
 
 
 class Signup(Section):
     """People make their accounts themselves."""
 
-    enabled: bool = setting(False, "Show a sign-up page.", built=False)
-    email_domains: list[Text] = setting([], "Only addresses of these domains; empty: any.", built=False)
-    require_verification: bool = setting(True, "The address has to be confirmed before the account works.", built=False)
+    enabled: bool = setting(False, "Show a sign-up page.")
+    email_domains: list[MailDomain] = setting([], "Only addresses of these domains; empty: any.", shown=["example.com"])
+    require_verification: bool = setting(True, "The address has to be confirmed before the account works, for which mail.url is needed.")
 
 
 class Argon2(Section):
@@ -68,6 +81,7 @@ class LoginSection(Section):
     """Logging in."""
 
     throttle: Throttle = setting(Throttle, "How fast logins may be tried.")
+    notify_unknown: bool = setting(False, "Who asks for a new password with an address that has no account is told so by mail.")
     allowed_hosts: list[AllowedHostText] = setting([], "Further hosts (or host:port) that next may lead to after a login.")
 
 

@@ -26,7 +26,7 @@ from gateway.core.session import Life
 from gateway.core.urls import Origin
 from gateway.crypto.keys import Key, KeyRing
 from gateway.crypto.wordlists import word_lists
-from gateway.snapshot import Limits, Mark, Snapshot, ThrottleLimits
+from gateway.snapshot import Limits, Mark, SignUpRules, Snapshot, ThrottleLimits
 
 #: Our cookies without prefix: session, form, language.
 _OWN_NAMES = ("gw", "gw-csrf", "gw-lang")
@@ -55,6 +55,8 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         mark=_mark(settings),
         mail=mail_settings(settings),
         audit_retention=settings.audit.retention,
+        signup=_signup(settings),
+        notify_unknown=settings.login.notify_unknown,
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
         binding=_binding(settings),
@@ -151,6 +153,11 @@ def _api(settings: Settings, public: Origin) -> ApiPlace | None:
     hosts = tuple(parse_host_pattern(host) for host in api.hosts) or (public.host,)
     base = f"{settings.server.prefix}/api" if api.path is None else api.path.rstrip("/")
     return ApiPlace(base, api.path is None, hosts, frozenset(parse_origin(origin) for origin in api.origins))
+
+
+def _signup(settings: Settings) -> SignUpRules:
+    signup = settings.users.signup
+    return SignUpRules(signup.enabled, frozenset(signup.email_domains), signup.require_verification)
 
 
 def _mark(settings: Settings) -> Mark:

@@ -133,6 +133,15 @@ def _cookie_domain(text: str) -> str:
     return host
 
 
+def _mail_domain(text: str) -> str:
+    if "@" in text:
+        raise ValueError(f"is the part behind the @: write {text.rpartition('@')[2]}")
+    try:
+        return canonical_host(to_ascii(text))
+    except Malformed:
+        raise ValueError("must be a domain such as example.com") from None
+
+
 def read_host(text: str) -> str:
     """A fixed host, with its port where it has one."""
     parse_authority(to_ascii(text))
@@ -185,6 +194,7 @@ PathGlob = Annotated[str, AfterValidator(_glob)]
 HeaderName = Annotated[str, AfterValidator(_header)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 CookieDomain = Annotated[str, AfterValidator(_cookie_domain)]
+MailDomain = Annotated[str, AfterValidator(_mail_domain)]
 CookieName = Annotated[str, AfterValidator(_cookie_name)]
 Link = Annotated[str, AfterValidator(_link)]
 Prefix = Annotated[str, _fits(_PREFIX, "must begin with a slash and end without one, such as /_auth")]

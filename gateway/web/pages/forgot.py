@@ -14,7 +14,7 @@ from gateway.services.verification import Bad
 from gateway.web.pages.faults import Fault
 from gateway.web.pages.fields import asked, fault, repeated, weak
 from gateway.web.pages.problems import Problems
-from gateway.web.pages.questions import Question
+from gateway.web.pages.questions import Question, by_mail
 from gateway.web.pages.table import Endpoint, Reach
 from gateway.web.pages.visit import Visit
 
@@ -26,12 +26,15 @@ class ForgotPage:
 
     def __init__(self, recovery: Recovery, problems: Problems) -> None:
         self._recovery = recovery
+        self._problems = problems
         self._form = Question(problems, "forgot.html", email="")
         self._sent = Question(problems, "sent.html", email="", forgot=True, verify=False)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Its rows of the table."""
-        return Endpoint("GET", _AGAIN, Reach.PUBLIC, self.show), Endpoint("POST", _AGAIN, Reach.PUBLIC, self.ask)
+        return Endpoint("GET", _AGAIN, Reach.PUBLIC, by_mail(self._problems, self.show)), Endpoint(
+            "POST", _AGAIN, Reach.PUBLIC, by_mail(self._problems, self.ask)
+        )
 
     async def show(self, visit: Visit) -> web.Response:
         """The form."""
@@ -39,7 +42,7 @@ class ForgotPage:
 
     async def ask(self, visit: Visit) -> web.Response:
         """Mail a link: one page for every address."""
-        fields = await self._form.read(visit, "email")
+        fields = await self._form.read(visit, _kept)
         if isinstance(fields, web.Response):
             return fields
         email = fields.get("email", "").strip()
@@ -64,7 +67,9 @@ class ResetPage:
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Its rows of the table."""
-        return Endpoint("GET", "/reset", Reach.PUBLIC, self.show), Endpoint("POST", "/reset", Reach.PUBLIC, self.reset)
+        return Endpoint("GET", "/reset", Reach.PUBLIC, by_mail(self._problems, self.show)), Endpoint(
+            "POST", "/reset", Reach.PUBLIC, by_mail(self._problems, self.reset)
+        )
 
     async def show(self, visit: Visit) -> web.Response:
         """The form."""
@@ -78,11 +83,11 @@ class ResetPage:
 
     async def reset(self, visit: Visit) -> web.Response:
         """Set the password. With `email` the field `token` holds a code."""
-        fields = await self._form.read(visit, "email")
+        fields = await self._form.read(visit, _kept)
         if isinstance(fields, web.Response):
             return fields
         email, token, password = fields.get("email"), fields.get("token", ""), fields.get("password", "")
-        kept = {"ticket": token} if email is None else {"email": email.strip()}
+        kept = _kept(fields)
         if faults := _missing(email, token, password) or repeated(fields):
             return self._form.refuse(visit, faults, **kept)
         try:
@@ -102,6 +107,10 @@ class ResetPage:
             case Bad() if email is not None:
                 return self._form.refuse(visit, [fault("token", "wrong")], **kept)
         return self._form.bad_link(visit, _AGAIN)
+
+
+def _kept(fields: dict[str, str]) -> dict[str, str]:
+    return {"email": fields["email"].strip()} if "email" in fields else {"ticket": fields.get("token", "")}
 
 
 def _missing(email: str | None, code: str, password: str) -> list[Fault]:

@@ -127,8 +127,8 @@ class LoginPage:
         return response
 
     def _unverified(self, visit: Visit, typed: Typed) -> web.Response:
-        if not visit.facts.navigating:
-            return json_problem(Fail(403, Problem.UNVERIFIED), visit.request_id)
+        if not visit.facts.navigating or visit.snapshot.mail is None:
+            return self._problems.answer(Fail(403, Problem.UNVERIFIED), visit.facts, visit.snapshot, visit.request_id)
         page = self._problems.renderer.page("unverified.html", visit.snapshot, visit.request_id, status=403, email=typed.email, csrf=visit.field())
         return expire_planted(visit, visit.keep(page))
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp import web
 
 from gateway.core.answer import RETRY_AFTER, Fail, Problem
 from gateway.services import StoreAway
+from gateway.snapshot import Snapshot
 from gateway.web.pages.faults import NOT_BELIEVED, Fault
 from gateway.web.pages.fields import in_words
 from gateway.web.pages.forms import distrust, read_form
 from gateway.web.pages.problems import Problems, json_problem
 from gateway.web.pages.visit import Visit
 from gateway.web.pages.words import TOO_MANY
+
+#: What answers at an endpoint.
+Answer = Callable[[Visit], Awaitable[web.Response]]
 
 log = logging.getLogger("gateway.pages")
 
@@ -61,14 +65,17 @@ class Question:
         response.headers["Retry-After"] = str(wait)
         return response
 
-    async def read(self, visit: Visit, *keep: str) -> dict[str, str] | web.Response:
-        """The fields that were posted, if they are to be believed; else the answer. `keep` names the fields that stay in the form."""
+    async def read(
+        self, visit: Visit, keep: Callable[[dict[str, str]], dict[str, Any]], code: Question | None = None
+    ) -> dict[str, str] | web.Response:
+        """The fields that were posted, if they are to be believed; else the answer. `keep` says what stays in the form; `code` is the form that is
+        shown instead where an address came with a code, and not a link."""
         fields = await read_form(visit)
         if isinstance(fields, Fail):
             return self._problems.answer(fields, visit.facts, visit.snapshot, visit.request_id, close=True)
         if (why := distrust(visit, fields)) is not None:
-            kept: dict[str, Any] = {name: fields.get(name, "") for name in keep}
-            return self.show(visit, status=403, problem=Problem.FORM_REFUSED, notice=NOT_BELIEVED[why], detail=why.value, **kept)
+            form = code if code is not None and "email" in fields else self
+            return form.show(visit, status=403, problem=Problem.FORM_REFUSED, notice=NOT_BELIEVED[why], detail=why.value, **keep(fields))
         return fields
 
     def away(self, visit: Visit, why: StoreAway) -> web.Response:
@@ -84,6 +91,18 @@ class Question:
         page = self._problems.renderer.page("bad_link.html", visit.snapshot, visit.request_id, status=400, again=again)
         return visit.keep(page)
 
-    def missing(self, visit: Visit) -> web.Response:
-        """404: the page is not offered here."""
-        return self._problems.answer(Fail(404, Problem.NOT_FOUND), visit.facts, visit.snapshot, visit.request_id)
+
+def offered(problems: Problems, offers: Callable[[Snapshot], bool], answer: Answer) -> Answer:
+    """`answer`, and 404 where the configuration does not offer the page."""
+
+    async def found(visit: Visit) -> web.Response:
+        if offers(visit.snapshot):
+            return await answer(visit)
+        return problems.answer(Fail(404, Problem.NOT_FOUND), visit.facts, visit.snapshot, visit.request_id)
+
+    return found
+
+
+def by_mail(problems: Problems, answer: Answer) -> Answer:
+    """`answer`, where mail can be sent."""
+    return offered(problems, lambda snapshot: snapshot.mail is not None, answer)

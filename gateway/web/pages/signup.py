@@ -13,7 +13,7 @@ from gateway.snapshot import Snapshot
 from gateway.web.pages.faults import Fault
 from gateway.web.pages.fields import fault, repeated, weak
 from gateway.web.pages.problems import Problems
-from gateway.web.pages.questions import Question
+from gateway.web.pages.questions import Question, offered
 from gateway.web.pages.table import Endpoint, Reach
 from gateway.web.pages.visit import Visit
 from gateway.web.pages.words import FAULTS
@@ -24,25 +24,25 @@ class SignUpPage:
 
     def __init__(self, signup: SignUp, problems: Problems) -> None:
         self._signup = signup
+        self._problems = problems
         self._form = Question(problems, "signup.html", email="", name="")
         self._sent = Question(problems, "sent.html", email="", forgot=False)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Its rows of the table."""
-        return Endpoint("GET", "/signup", Reach.PUBLIC, self.show), Endpoint("POST", "/signup", Reach.PUBLIC, self.begin)
+        show, begin = (offered(self._problems, lambda snapshot: snapshot.signup.enabled, answer) for answer in (self.show, self.begin))
+        return Endpoint("GET", "/signup", Reach.PUBLIC, show), Endpoint("POST", "/signup", Reach.PUBLIC, begin)
 
     async def show(self, visit: Visit) -> web.Response:
         """The form."""
-        return self._form.show(visit) if visit.snapshot.signup.enabled else self._form.missing(visit)
+        return self._form.show(visit)
 
     async def begin(self, visit: Visit) -> web.Response:
         """Sign up with what was posted: one page for every address."""
-        if not visit.snapshot.signup.enabled:
-            return self._form.missing(visit)
-        fields = await self._form.read(visit, "email", "name")
+        fields = await self._form.read(visit, _typed)
         if isinstance(fields, web.Response):
             return fields
-        typed = {"email": fields.get("email", "").strip(), "name": fields.get("name", "")}
+        typed = _typed(fields)
         password = fields.get("password", "")
         wrong = self._signup.judge(visit.snapshot, typed["email"], typed["name"], password)
         if faults := [*(_words(one, visit.snapshot) for one in wrong), *repeated(fields)]:
@@ -59,6 +59,10 @@ class SignUpPage:
             case Throttled(retry_after=seconds):
                 return self._form.throttle(visit, seconds, **typed)
         return self._sent.show(visit, email=typed["email"], verify=visit.snapshot.signup.require_verification)
+
+
+def _typed(fields: dict[str, str]) -> dict[str, str]:
+    return {"email": fields.get("email", "").strip(), "name": fields.get("name", "")}
 
 
 def _words(wrong: Wrong, snapshot: Snapshot) -> Fault:

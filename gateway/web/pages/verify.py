@@ -15,7 +15,7 @@ from gateway.services.verification import Bad, Link, NeedsPassword, Ready, Verif
 from gateway.web.pages.faults import Fault
 from gateway.web.pages.fields import asked, fault, repeated, weak
 from gateway.web.pages.problems import Problems
-from gateway.web.pages.questions import Question
+from gateway.web.pages.questions import Question, by_mail
 from gateway.web.pages.table import Endpoint, Reach
 from gateway.web.pages.visit import Visit
 
@@ -37,10 +37,10 @@ class VerifyPage:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Their rows of the table."""
         return (
-            Endpoint("GET", "/verify", Reach.PUBLIC, self.show),
-            Endpoint("POST", "/verify", Reach.PUBLIC, self.verify),
-            Endpoint("GET", _AGAIN, Reach.PUBLIC, self.show_resend),
-            Endpoint("POST", _AGAIN, Reach.PUBLIC, self.resend),
+            Endpoint("GET", "/verify", Reach.PUBLIC, by_mail(self._problems, self.show)),
+            Endpoint("POST", "/verify", Reach.PUBLIC, by_mail(self._problems, self.verify)),
+            Endpoint("GET", _AGAIN, Reach.PUBLIC, by_mail(self._problems, self.show_resend)),
+            Endpoint("POST", _AGAIN, Reach.PUBLIC, by_mail(self._problems, self.resend)),
         )
 
     async def show(self, visit: Visit) -> web.Response:
@@ -55,7 +55,7 @@ class VerifyPage:
 
     async def verify(self, visit: Visit) -> web.Response:
         """Use a link or a code."""
-        fields = await self._code.read(visit, "email")
+        fields = await self._link.read(visit, _kept, self._code)
         if isinstance(fields, web.Response):
             return fields
         try:
@@ -71,7 +71,7 @@ class VerifyPage:
 
     async def resend(self, visit: Visit) -> web.Response:
         """Mail it once more: one page for every address."""
-        fields = await self._resend.read(visit, "email")
+        fields = await self._resend.read(visit, _kept)
         if isinstance(fields, web.Response):
             return fields
         email = fields.get("email", "").strip()
@@ -126,3 +126,7 @@ class VerifyPage:
         if faults:
             return self._link.refuse(visit, faults, ticket=token, needs=needs)
         return self._link.show(visit, ticket=token, needs=needs)
+
+
+def _kept(fields: dict[str, str]) -> dict[str, str]:
+    return {"email": fields["email"].strip()} if "email" in fields else {"ticket": fields.get("token", "")}
