@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from gateway.core.cookies import CookieShape
+from gateway.core.facts import Facts
 from gateway.core.forwarded import Trust
 from gateway.core.identity import State
 from gateway.core.places import AllowedHost, Places
@@ -22,14 +22,21 @@ from gateway.core.routes import RouteTable
 from gateway.core.urls import Malformed, Origin
 from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.crypto.tokens import new_request_id
+from gateway.mail.letters import WORDS
 from gateway.services.audit import Audit
+from gateway.services.effects import Effects
 from gateway.services.login import Login
+from gateway.services.pace import Pace
 from gateway.services.passwords import Passwords
 from gateway.services.records import Records
+from gateway.services.recovery import Recovery
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
+from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
-from gateway.snapshot import Snapshot
+from gateway.services.tickets import Tickets
+from gateway.services.verification import Verification
+from gateway.snapshot import Live, MailSettings, MailWay, SignUpRules, Snapshot
 from gateway.stores import StoreAway
 from gateway.stores.memory.sessions import MemorySessionStore
 from gateway.stores.memory.throttle import MemoryThrottleStore
@@ -37,11 +44,16 @@ from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import open_database
 from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import upgrade
+from gateway.stores.sql.tokens import SqlTokenStore
 from gateway.web.exchange import Exchange
+from gateway.web.pages.forgot import ForgotPage, ResetPage
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
+from gateway.web.pages.signup import SignUpPage
+from gateway.web.pages.verify import VerifyPage
 from gateway.web.request import read_facts
 from tests.browser import Browser, Form, Page
+from tests.contract.stores import World
 from tests.samples import SettableClock, sample_account, sample_ring, sample_route, sample_snapshot
 
 PASSWORD = "a tortoise plays the cello"
@@ -75,11 +87,50 @@ class SwitchedStore(MemorySessionStore):
             raise StoreAway("switched off")
 
 
+@dataclass
+class Posted:
+    """A letter that was put into the post."""
+
+    recipient: str
+    letter: str
+    values: dict[str, str | int]
+
+    @property
+    def link(self) -> str:
+        return str(self.values["link"])
+
+
+class Postbox:
+    """Keeps letters where the test finds them, and takes those only that there are words for."""
+
+    def __init__(self) -> None:
+        self.letters: list[Posted] = []
+        self.away = False
+
+    async def post(self, snapshot: Snapshot, recipient: str, letter: str, language: str, *, facts: Facts | None = None, **values: str | int) -> None:
+        if self.away:
+            raise StoreAway("switched off")
+        assert WORDS[letter] == set(values)
+        assert snapshot.mail is not None
+        assert language == "en"
+        assert facts is not None
+        self.letters.append(Posted(recipient, letter, values))
+
+    def take(self) -> list[tuple[str, str]]:
+        """Who got which letter since the last time."""
+        taken, self.letters = self.letters, []
+        return [(one.recipient, one.letter) for one in taken]
+
+
 class Site:
     """One server. Replace `snapshot` to change the configuration."""
 
-    def __init__(self, clock: SettableClock, pages: Pages, store: SwitchedStore, accounts: SqlAccountStore, audit: list[str]) -> None:
+    def __init__(
+        self, clock: SettableClock, pages: Pages, store: SwitchedStore, accounts: SqlAccountStore, audit: list[str], postbox: Postbox
+    ) -> None:
         self.clock = clock
+        self.postbox = postbox
+        self.slept: list[float] = []
         self.pages = pages
         self.store = store
         self.accounts = accounts
@@ -136,13 +187,15 @@ def site_snapshot(*, domain: str | None = None, public: Origin | None = None, **
         cookie=CookieShape(name, secure, "lax", domain),
         keys=sample_ring("2026a", "2026b"),
         trust=Trust([ip_network("127.0.0.0/8")]),
+        mail=MailSettings(MailWay.CONSOLE, "no-reply@example.test"),
+        signup=SignUpRules(enabled=True),
     )
     return replace(snapshot, **changes)
 
 
-async def make_accounts(file: Path) -> None:
+async def make_accounts(database_url: str) -> None:
     """Ann is verified, Carl is created, Dora disabled, Ed expired; all have the same password."""
-    database = open_database(f"sqlite:///{file}")
+    database = open_database(database_url)
     await upgrade(database)
     accounts, hasher = SqlAccountStore(database), Hasher(CHEAPEST)
     for name, state in (("ann", State.VERIFIED), ("carl", State.CREATED), ("dora", State.DISABLED), ("ed", State.EXPIRED)):
@@ -151,18 +204,36 @@ async def make_accounts(file: Path) -> None:
 
 
 @asynccontextmanager
-async def open_site(clock: SettableClock, file: Path) -> AsyncIterator[Site]:
-    """`file` is a database of `make_accounts`."""
+async def open_site(clock: SettableClock, database_url: str, world: World | None = None) -> AsyncIterator[Site]:
+    """`database_url` leads to accounts of `make_accounts`; sessions and counters are in `world`, else in memory."""
     audit_lines: list[str] = []
-    database = open_database(f"sqlite:///{file}")
+    database = open_database(database_url)
     accounts, hasher = SqlAccountStore(database), Hasher(CHEAPEST)
-    store, audit = SwitchedStore(clock), Audit(audit_lines.append, clock)
-    records = Records(store, "gw:")
+    store, audit, postbox = SwitchedStore(clock), Audit(audit_lines.append, clock), Postbox()
+    records = Records(store if world is None else world.sessions, "gw:")
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
-    passwords = Passwords(hasher, 1)
+    passwords, problems = Passwords(hasher, 1), Problems()
     await passwords.measure([])
-    login = Login(accounts, sessions, Throttle(MemoryThrottleStore(clock), "gw:", SqlFailureStore(database)), passwords, audit, clock)
-    site = Site(clock, Pages(sessions, login, Problems(), _no_keys, clock), store, accounts, audit_lines)
+    throttle = Throttle(MemoryThrottleStore(clock) if world is None else world.throttle, "gw:", SqlFailureStore(database))
+    login = Login(accounts, sessions, throttle, passwords, audit, clock)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    pace, tickets = Pace(1.0, lambda: 0.0, sleep), Tickets(SqlTokenStore(database), clock)
+    effects = Effects(accounts, sessions, Live(site_snapshot()), audit_lines.append)
+    verification = Verification(accounts, tickets, postbox, passwords, throttle, effects, audit, pace)
+    signup = SignUp(accounts, verification, postbox, passwords, throttle, audit, pace, clock)
+    recovery = Recovery(accounts, tickets, verification, postbox, passwords, throttle, effects, audit, pace)
+    more = (
+        *SignUpPage(signup, problems).endpoints(),
+        *VerifyPage(verification, signup, problems).endpoints(),
+        *ForgotPage(recovery, problems).endpoints(),
+        *ResetPage(recovery, problems).endpoints(),
+    )
+    site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
+    site.slept = slept
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)
