@@ -36,14 +36,19 @@ from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.introductions import Introductions
 from gateway.services.login import Login
 from gateway.services.mailing import Mailer
+from gateway.services.pace import Pace
 from gateway.services.passwords import Passwords
 from gateway.services.people import People
 from gateway.services.records import Record, Records
+from gateway.services.recovery import Recovery
 from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
+from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
 from gateway.services.trail import Trail
+from gateway.services.tickets import Tickets
 from gateway.services.upkeep import Upkeep
+from gateway.services.verification import Verification
 from gateway.services.watch import Watch
 from gateway.snapshot import Live
 from gateway.stores import StoreAway
@@ -55,8 +60,11 @@ from gateway.web.api.status import Status
 from gateway.web.api.users import Users
 from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.front import Front
+from gateway.web.pages.forgot import ForgotPage, ResetPage
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
+from gateway.web.pages.signup import SignUpPage
+from gateway.web.pages.verify import VerifyPage
 from gateway.web.proxy.handler import Proxy
 from gateway.web.proxy.pool import Upstreams
 from gateway.web.ready import Closing
@@ -147,7 +155,17 @@ def make_process(
     problems = Problems()
     upstreams = Upstreams()
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
-    pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall)
+    pace, tickets = Pace(), Tickets(tables.tokens, clocks.wall)
+    verification = Verification(tables.accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
+    signup = SignUp(tables.accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)
+    recovery = Recovery(tables.accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
+    people = (
+        *SignUpPage(signup, problems).endpoints(),
+        *VerifyPage(verification, signup, problems).endpoints(),
+        *ForgotPage(recovery, problems).endpoints(),
+        *ResetPage(recovery, problems).endpoints(),
+    )
+    pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall, people)
     users = Users(sessions, login, People(accounts))
     status = Status(__version__, metrics, users, clocks.wall)
     api = Api([*status.endpoints(), *users.endpoints()])
