@@ -45,8 +45,8 @@ from gateway.services.renewal import Renewal
 from gateway.services.sessions import Sessions
 from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
-from gateway.services.trail import Trail
 from gateway.services.tickets import Tickets
+from gateway.services.trail import Trail
 from gateway.services.upkeep import Upkeep
 from gateway.services.verification import Verification
 from gateway.services.watch import Watch
