@@ -27,7 +27,7 @@ from tests.servers import Process, free_port, listens, wait_until
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _LINK = re.compile(r"https?://\S+")
-_CODE = re.compile(r"\b[0-9]{6}\b")
+_CODE = re.compile(r"\b([0-9]{3}) ?([0-9]{3})\b")
 
 
 class Mood(StrEnum):
@@ -119,7 +119,7 @@ def link_in(message: EmailMessage) -> str:
 
 def code_in(message: EmailMessage) -> str:
     """The six digits."""
-    return _CODE.findall(text_of(message))[0]
+    return "".join(_CODE.findall(text_of(message))[0])
 
 
 class _Handler:

@@ -22,12 +22,13 @@ from gateway.snapshot import Mark, Snapshot
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-#: Letter → the values that it takes. `link` is an absolute address, `lasts` how long that works (seconds), `code` six digits (may be empty).
+#: Letter → the values that it takes. `link` is an absolute address, `lasts` how long that works (seconds), `code` six digits (may be empty), `user`
+#: the account's id, for templates that lead to a front end of the JSON API.
 WORDS: Final[Mapping[str, frozenset[str]]] = {
-    "verify": frozenset({"link", "code", "lasts"}),
+    "verify": frozenset({"link", "code", "lasts", "user"}),
     "already_verified": frozenset({"link"}),
     "notice_signup": frozenset({"link", "forgot"}),
-    "reset": frozenset({"link", "code", "lasts"}),
+    "reset": frozenset({"link", "code", "lasts", "user"}),
     "notice_unknown": frozenset(),
     "password_changed": frozenset({"forgot"}),
     "email_confirm": frozenset({"link", "lasts"}),

@@ -39,9 +39,11 @@ from gateway.services.mailing import Mailer
 from gateway.services.pace import Pace
 from gateway.services.passwords import Passwords
 from gateway.services.people import People
+from gateway.services.proof import Proof
 from gateway.services.records import Record, Records
 from gateway.services.recovery import Recovery
 from gateway.services.renewal import Renewal
+from gateway.services.self_service import SelfService
 from gateway.services.sessions import Sessions
 from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
@@ -56,6 +58,9 @@ from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
 from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.api.handler import Api
+from gateway.web.api.profile import Profiles
+from gateway.web.api.recovery import Forgotten
+from gateway.web.api.signup import Joining
 from gateway.web.api.status import Status
 from gateway.web.api.users import Users
 from gateway.web.forward_auth.handler import ForwardAuth
@@ -151,6 +156,12 @@ def make_process(
     letters = Letters(lambda _language: lambda text: text)
     mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
     upkeep = Upkeep(tables.tokens, tables.failures, live, clocks.wall)
+    tickets, pace = Tickets(tables.tokens, clocks.wall), Pace()
+    verification = Verification(accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
+    signup = SignUp(accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)
+    recovery = Recovery(accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
+    proof = Proof(throttle, passwords, audit, clocks.wall)
+    self_service = SelfService(accounts, sessions, effects, proof, passwords, mailer, audit, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems()
     upstreams = Upstreams()
@@ -167,8 +178,14 @@ def make_process(
     )
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall, people)
     users = Users(sessions, login, People(accounts))
-    status = Status(__version__, metrics, users, clocks.wall)
-    api = Api([*status.endpoints(), *users.endpoints()])
+    groups = (
+        Status(__version__, metrics, users, clocks.wall),
+        users,
+        Joining(signup, verification),
+        Forgotten(recovery),
+        Profiles(users, self_service),
+    )
+    api = Api([endpoint for group in groups for endpoint in group.endpoints()])
     access_log = AccessLog(write, settings.log.format, clocks.wall)
     gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
     forward_auth = ForwardAuth(gatekeeper, problems, Closing(clocks.wall))

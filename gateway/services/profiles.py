@@ -14,9 +14,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.core.profile import Profile
-from gateway.services.addresses import NotValid, canonical_name
+from gateway.services.addresses import MOST_NAME, NotValid, canonical_name
 
 FIELDS: Final = ("first_name", "last_name", "phone", "birth_date", "link")
+_NAMES: Final = ("first_name", "last_name")
 MOST_LINK: Final = 500
 #: E.164 allows 15 digits; some networks use a few more.
 _PHONE: Final = re.compile(r"\+[0-9]{8,18}")
@@ -44,8 +45,12 @@ def changed(profile: Profile, changes: Mapping[str, str | None], today: date) ->
         if isinstance(value, Unfit):
             wrong[name] = value
         else:
-            fit[name] = value or ("" if name in ("first_name", "last_name") else None)
-    return wrong or replace(profile, **fit)  # type: ignore[arg-type]  # names are str, the rest str or None: the line above
+            fit[name] = value or ("" if name in _NAMES else None)
+    if wrong:
+        return wrong
+    new = replace(profile, **fit)  # type: ignore[arg-type]  # names are str, the rest str or None: the line above
+    too_long = len(full_name(new, "")) > MOST_NAME
+    return {name: Unfit.NAME for name in _NAMES if name in changes} if too_long else new
 
 
 def full_name(profile: Profile, otherwise: str) -> str:

@@ -146,7 +146,8 @@ class Recovery:
         elif who.state in _MAY_RESET:
             issued = await self._tickets.issue(snapshot, Purpose.RESET, who.user_id, {})
             link = snapshot.places.public_url(f"/reset?token={issued.token}")
-            await self._postbox.post(snapshot, who.email, "reset", language, facts=facts, link=link, code=issued.code, lasts=int(issued.life))
+            words: dict[str, str | int] = {"link": link, "code": issued.code, "lasts": int(issued.life), "user": who.user_id}
+            await self._postbox.post(snapshot, who.email, "reset", language, facts=facts, **words)
         self._audit.record(Event.USER_FORGOT, user=who.user_id, email=who.email, address=facts.client, state=who.state.value)
 
     async def _account(self, held: Held | None) -> Account | None:

@@ -100,7 +100,8 @@ class Verification:
         who = account.identity
         issued = await self._tickets.issue(snapshot, Purpose.VERIFY, who.user_id, payload)
         link = snapshot.places.public_url(f"/verify?token={issued.token}")
-        await self._postbox.post(snapshot, who.email, "verify", language, facts=facts, link=link, code=issued.code, lasts=int(issued.life))
+        words: dict[str, str | int] = {"link": link, "code": issued.code, "lasts": int(issued.life), "user": who.user_id}
+        await self._postbox.post(snapshot, who.email, "verify", language, facts=facts, **words)
 
     async def look(self, snapshot: Snapshot, token: str, browser: str) -> Ready | NeedsPassword | Bad:
         """What is left to do with a link."""

@@ -19,6 +19,7 @@ from gateway.web.exchange import Exchange
 from gateway.web.pages.policy import page_headers
 from gateway.web.pages.problems import challenge
 
+TOO_MANY = "there were too many attempts, wait before you try again"
 AWAY = "this cannot be answered at the moment, try again soon"
 
 
@@ -32,6 +33,11 @@ class Call:
     exchange: Exchange
     id: str = ""
     values: Values = field(default_factory=dict, repr=False)
+
+    @property
+    def language(self) -> str:
+        """In which language to write mail."""
+        return "en"
 
     def text(self, key: str) -> str:
         """What was sent for a key; "" where nothing was."""
