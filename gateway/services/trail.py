@@ -20,9 +20,8 @@ from gateway.stores.trail import Entry, TrailStore
 MOST_WAITING: Final = 10_000
 #: Entries of one transaction.
 _BATCH: Final = 500
-#: How long the first entry waits for company, and when to try again where the database was away (seconds).
+#: How long the first entry waits for company (seconds).
 _COMPANY: Final = 0.2
-_AGAIN: Final = 2.0
 #: How often what is too old is deleted (seconds).
 _PRUNE_EVERY: Final = 3600.0
 
@@ -48,8 +47,8 @@ class Trail:
         self._waiting.append(entry)
         self._anything.set()
 
-    async def run(self) -> None:
-        """Write what was kept, forever."""
+    async def run(self, again: float = 2.0) -> None:
+        """Write what was kept, forever; where the database is away, try again after `again` seconds."""
         prune_at = self._clock()
         while True:
             try:
@@ -61,7 +60,7 @@ class Trail:
                 while self._waiting:
                     await self._write()
             except StoreAway:
-                await asyncio.sleep(_AGAIN)  # whoever counts the store's errors has heard of it
+                await asyncio.sleep(again)  # whoever counts the store's errors has heard of it
 
     async def flush(self) -> None:
         """Write everything that waits. Raises StoreAway; then what is left is lost, and counted."""
