@@ -156,12 +156,6 @@ def make_process(
     letters = Letters(lambda _language: lambda text: text)
     mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
     upkeep = Upkeep(tables.tokens, tables.failures, live, clocks.wall)
-    tickets, pace = Tickets(tables.tokens, clocks.wall), Pace()
-    verification = Verification(accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
-    signup = SignUp(accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)
-    recovery = Recovery(accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
-    proof = Proof(throttle, passwords, audit, clocks.wall)
-    self_service = SelfService(accounts, sessions, effects, proof, passwords, mailer, audit, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems()
     upstreams = Upstreams()
@@ -170,6 +164,8 @@ def make_process(
     verification = Verification(tables.accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
     signup = SignUp(tables.accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)
     recovery = Recovery(tables.accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
+    proof = Proof(throttle, passwords, audit, clocks.wall)
+    self_service = SelfService(accounts, sessions, effects, proof, passwords, mailer, audit, clocks.wall)
     people = (
         *SignUpPage(signup, problems).endpoints(),
         *VerifyPage(verification, signup, problems).endpoints(),

@@ -136,11 +136,6 @@ class SignUp:
         await self._pace.keep(begun)
         return None
 
-    def faults(self, snapshot: Snapshot, email: str, name: str, password: str) -> tuple[Fault, ...]:
-        """What `begin` would refuse of this."""
-        judged = self._judged(snapshot, email, name, password, Profile(), "")
-        return judged.faults if isinstance(judged, Refused) else ()
-
     async def resend(self, snapshot: Snapshot, facts: Facts, email: str, language: str) -> Throttled | None:
         """Mail the link once more to an account that waits for it; None is the one answer for every address."""
         limits = snapshot.throttle

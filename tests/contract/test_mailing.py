@@ -22,7 +22,7 @@ from tests.mailserver import Mood, link_in, text_of
 from tests.samples import SettableClock, sample_facts, sample_ring, sample_snapshot
 
 LINK = "https://auth.example.com/_auth/reset?token=secret-of-this-letter"
-LETTER: dict[str, str | int] = {"link": LINK, "code": "", "lasts": 1800}
+LETTER: dict[str, str | int] = {"link": LINK, "code": "", "lasts": 1800, "user": "01a204ee"}
 
 
 class Office:

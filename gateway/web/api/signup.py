@@ -56,7 +56,7 @@ class Joining:
         profile = Profile(call.text("first_name").strip(), call.text("last_name").strip())
         name, email, password = full_name(profile, ""), call.text("email"), call.text("password")
         missing = {field: _FAULTS["missing"] for field in _NAMES if not getattr(profile, field)}
-        if faults := _told(call, self._signup.faults(call.snapshot, email, name, password)) | missing:
+        if faults := _told(call, self._signup.judge(call.snapshot, email, name, password)) | missing:
             return refuse(call, 422, faults)
         match await self._signup.begin(call.snapshot, call.facts, email, name, password, call.language, profile=profile):
             case Refused(faults=late):
