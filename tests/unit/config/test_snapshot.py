@@ -46,6 +46,7 @@ routes:
       - {allow: optional, paths: [/w/**]}
   - {name: socket, host: s.example.com, upstream: unix:/run/app.sock, access: login, identity: {headers: {X-Who: email}, assertion: {enabled: false}}}
   - {name: asked, host: asked.example.com, access: deny}
+audit: {retention: 7d}
 users: {password: {min_length: 12, max_length: 64, context_words: [Kranich]}}
 """
 
@@ -59,6 +60,10 @@ def test_what_sessions_are_tied_to(tmp_path: Path) -> None:
     assert make_snapshot(loaded(tmp_path, "routes: []\n")).binding == Binding()
     snapshot = make_snapshot(loaded(tmp_path, "session: {bind: {ip: warn, user_agent: end, ip_prefix: {v6: 64}}}\nroutes: []\n"))
     assert snapshot.binding == Binding(Bound.WARN, Bound.END, 24, 64)
+
+
+def test_how_long_the_trail_is_kept(snapshot: Snapshot) -> None:
+    assert snapshot.audit_retention == 7 * 86_400.0
 
 
 def test_passwords_are_judged_in_the_context_of_the_service(snapshot: Snapshot) -> None:
