@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.core.headers import IdentityHeaders
 from gateway.core.identity import Identity
 from gateway.crypto.assertion import sign
+from gateway.crypto.keys import Purpose
 from gateway.crypto.tokens import new_request_id
 from gateway.services.sessions import Found
 from gateway.snapshot import Snapshot
@@ -35,7 +36,7 @@ class Assertions:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, int, str, str, str, float], Assertion] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str, bytes, str, float], Assertion] = OrderedDict()
 
     def now(self) -> float:
         """What `fresh_until` is compared with."""
@@ -45,7 +46,7 @@ class Assertions:
         """A token for `audience` (a route's name) that is valid for at least half of its lifetime yet, or until the session's absolute end."""
         issuer = str(snapshot.places.public)
         lifetime = headers.assertion_lifetime
-        key = (found.member, found.session.epoch, audience, snapshot.keys.sealing.id, issuer, lifetime)
+        key = (found.member, found.session.epoch, audience, snapshot.keys.sealing.derived[Purpose.ASSERTION], issuer, lifetime)
         now = self._clock()
         kept = self._kept.get(key)
         if kept is not None and now < kept.fresh_until:

@@ -6,18 +6,19 @@ counts only for an equal identity and no longer than its assertion is fresh; a r
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from gateway.core.headers import Header
 from gateway.core.identity import Identity
 from gateway.core.routes import Route
 from gateway.services.assertions import Assertions
+from gateway.services.bounded import Bounded
 from gateway.services.sessions import Found
 from gateway.snapshot import Snapshot
 
-#: Introductions kept (about 2 KiB each); the one used longest ago makes room.
+#: Introductions kept, and their lines' bytes (about 1 KiB each, more with many groups); the one used longest ago makes room.
 _MOST_KEPT: Final = 10_000
+_MOST_BYTES: Final = 32 << 20
 _ALWAYS: Final = float("inf")
 
 
@@ -46,7 +47,7 @@ class Introductions:
 
     def __init__(self, assertions: Assertions) -> None:
         self._assertions = assertions
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._kept: Bounded[tuple[str, str], _Kept] = Bounded(_MOST_KEPT, _MOST_BYTES)
         self._snapshot: Snapshot | None = None
 
     def of(self, snapshot: Snapshot, route: Route, identity: Identity | None, found: Found | None) -> Introduction:
@@ -57,11 +58,9 @@ class Introductions:
         key = (found.member if found is not None and identity is not None else "", route.name)
         kept = self._kept.get(key)
         if kept is not None and self._assertions.now() < kept.fresh_until and (kept.identity is identity or kept.identity == identity):
-            self._kept.move_to_end(key)
             return kept.introduction
-        kept = self._kept[key] = self._make(snapshot, route, identity, found)
-        if len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        kept = self._make(snapshot, route, identity, found)
+        self._kept.keep(key, kept, 2 * len(kept.introduction.lines))
         return kept.introduction
 
     def _make(self, snapshot: Snapshot, route: Route, identity: Identity | None, found: Found | None) -> _Kept:

@@ -160,7 +160,8 @@ class Front:
         facts = read_facts_again(connection.recent, request.method, target, request.raw_headers, snapshot)
         if facts is None:
             facts = read_facts(request.method, target, request.raw_headers, exchange.peer, request.scheme, snapshot)
-            connection.recent = to_remember(request.raw_headers, snapshot, facts)
+            # A tunnel lasts for days and asks nothing more.
+            connection.recent = None if facts.upgrade else to_remember(request.raw_headers, snapshot, facts)
         return facts
 
     async def _carry_out(
