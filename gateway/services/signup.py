@@ -156,13 +156,14 @@ class SignUp:
         return None
 
     async def _enter(self, snapshot: Snapshot, facts: Facts, attempt: _Attempt, language: str) -> None:
-        account = await self._accounts.find(attempt.address)
-        new = account is None
+        account, new = await self._accounts.find(attempt.address), False
         if account is None:
-            account = await self._add(snapshot, attempt)
+            account, new = await self._add(snapshot, attempt)
         if account is None:
             return  # somebody else took the address and deleted it again, in this moment
         known = account.identity
+        if not new:
+            await self._accounts.contest(known.user_id)
         self._audit.record(Event.USER_SIGNUP, outcome="success" if new else "exists", user=known.user_id, email=known.email, address=facts.client)
         if (new and known.state is State.VERIFIED) or not await self._may_write(attempt.address):
             return
@@ -174,7 +175,8 @@ class SignUp:
             links = {"link": snapshot.places.public_url("/login"), "forgot": snapshot.places.public_url("/forgot")}
             await self._postbox.post(snapshot, known.email, "notice_signup", language, facts=facts, **links)
 
-    async def _add(self, snapshot: Snapshot, attempt: _Attempt) -> Account | None:
+    async def _add(self, snapshot: Snapshot, attempt: _Attempt) -> tuple[Account | None, bool]:
+        """The account of that address, and whether this attempt made it."""
         now = self._clock()
         state = State.CREATED if snapshot.signup.require_verification else State.VERIFIED
         identity = Identity(new_user_id(now), attempt.address, attempt.name, (), state)
@@ -182,8 +184,8 @@ class SignUp:
         try:
             await self._accounts.add(account)
         except AddressTaken:  # another attempt was quicker: this one is the second
-            return await self._accounts.find(attempt.address)
-        return account
+            return await self._accounts.find(attempt.address), False
+        return account, True
 
     async def _may_write(self, address: str) -> bool:
         """Count a letter to `address`, whether or not one will be written."""

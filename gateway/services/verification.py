@@ -143,8 +143,10 @@ class Verification:
         return await self._finish(facts, account, held, stored)
 
     async def verify_code(self, snapshot: Snapshot, facts: Facts, user_id: str, code: str) -> Verified | Bad | Throttled:
-        """Use a code where no page can ask for a password: the account keeps what was chosen when it was made, or has its attempt's."""
-        held = await self._take_code(snapshot, facts, user_id, code)
+        """Use a code where no page can ask for a password: the account keeps what was chosen when it was made, or has its attempt's. No code is good
+        where somebody else may have chosen that: only a link asks for the password that goes with it."""
+        known = await self._accounts.get(user_id)
+        held = await self._take_code(snapshot, facts, "" if known is None or known.contested else user_id, code)
         if not isinstance(held, Held):
             return held
         account = await self._accounts.get(held.user_id)

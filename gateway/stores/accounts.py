@@ -17,7 +17,8 @@ class AddressTaken(Exception):
 @dataclass(frozen=True, slots=True)
 class Account:
     """A row of `users`. Times are seconds since 1970; `password_hash` is None when no password is set, `pending_email` when no other address waits
-    for its confirmation. Logins that failed in a row are counted by address, in stores/failures.py."""
+    for its confirmation; `contested` when somebody signed up again for an account that waits for its verification: its password may be either one's.
+    Logins that failed in a row are counted by address, in stores/failures.py."""
 
     identity: Identity
     password_hash: str | None = field(repr=False)
@@ -26,6 +27,7 @@ class Account:
     last_login: float | None
     profile: Profile = Profile()
     pending_email: str | None = None
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class AccountStore(Protocol):
 
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
+
+    async def contest(self, user_id: str) -> None:
+        """Somebody signed up for it again; until it is verified, nobody knows whose password it has. Nothing for any other state than created."""
 
     async def set_pending_email(self, user_id: str, email: str | None) -> bool:
         """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""

@@ -78,6 +78,20 @@ async def test_verifying_leads_from_created_to_verified(store, tokens, new, ends
     assert await good(tokens, user) == set(Purpose) - {Purpose.VERIFY}
 
 
+@pytest.mark.parametrize("state", State)
+async def test_an_account_is_contested_only_until_it_is_verified(store, state):
+    ann = sample_account("ann", state=state)
+    user = ann.identity.user_id
+    await store.add(ann)
+    await store.contest(user)
+    await store.contest(user)
+    await store.contest("nobody")
+    assert await store.get(user) == replace(ann, contested=state is State.CREATED)
+    await store.verify(user, None)
+    assert not (await store.get(user)).contested
+    assert len(await store.effects()) == (1 if state is State.CREATED else 0)
+
+
 @pytest.mark.parametrize("state", [State.VERIFIED, State.EXPIRED, State.DISABLED])
 async def test_verifying_lifts_nothing_that_somebody_set(store, tokens, state):
     ann = replace(sample_account("ann", state=state), password_hash="$argon2id$old")

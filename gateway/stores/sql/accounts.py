@@ -114,9 +114,20 @@ class SqlAccountStore:
 
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
-        values = {"state": State.VERIFIED.value} | ({} if password_hash is None else {"password_hash": password_hash})
+        values: dict[str, Any] = {"state": State.VERIFIED.value, "contested": False} | (
+            {} if password_hash is None else {"password_hash": password_hash}
+        )
         only = USERS.c.state == State.CREATED.value
         return await self._change(user_id, values, ends=password_hash is not None, voids=(Purpose.VERIFY,), only=only)
+
+    async def contest(self, user_id: str) -> None:
+        """Somebody signed up for it again. Nothing for any other state than created."""
+        again = update(USERS).where(USERS.c.id == user_id, USERS.c.state == State.CREATED.value, ~USERS.c.contested).values(contested=True)
+
+        def work(connection: Connection) -> None:
+            connection.execute(again)
+
+        await self._database.write(work)
 
     async def set_pending_email(self, user_id: str, email: str | None) -> bool:
         """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""
@@ -240,7 +251,7 @@ class SqlAccountStore:
         return await self._database.read(work)
 
     async def _change(
-        self, user_id: str, values: Mapping[str, str | None], *, ends: bool, voids: tuple[Purpose, ...] = (), only: Any = None
+        self, user_id: str, values: Mapping[str, Any], *, ends: bool, voids: tuple[Purpose, ...] = (), only: Any = None
     ) -> SessionEffect | None:
         def work(connection: Connection) -> SessionEffect | None:
             return self._changed(connection, user_id, true() if only is None else only, values, ends=ends, voids=voids)

@@ -26,6 +26,7 @@ def account_row(account: Account) -> dict[str, Any]:
         "created": account.created,
         "last_login": account.last_login,
         "pending_email": account.pending_email,
+        "contested": account.contested,
         **address_columns(who.email, who.name),
         **profile_columns(account.profile),
     }
@@ -56,4 +57,4 @@ def account_of(row: Row[Any]) -> Account:
     """The account that `row` of `users` is."""
     identity = Identity(row.id, row.email, row.name, tuple(json.loads(row.groups)), State(row.state))
     profile = Profile(row.first_name, row.last_name, row.phone, row.birth_date, row.link)
-    return Account(identity, row.password_hash, row.session_epoch, row.created, row.last_login, profile, row.pending_email)
+    return Account(identity, row.password_hash, row.session_epoch, row.created, row.last_login, profile, row.pending_email, row.contested)

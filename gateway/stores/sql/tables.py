@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 #: Every constraint has a name that a later migration can drop it by, the same on both databases.
 NAMING: Final = {
@@ -42,6 +42,7 @@ USERS: Final = Table(
     Column("birth_date", String(10)),
     Column("link", Text),
     Column("pending_email", String(254)),
+    Column("contested", Boolean, nullable=False, server_default=text("false")),
     Column("search_key", Text, nullable=False, server_default=text("''")),
     CheckConstraint("state IN ('created', 'verified', 'expired', 'disabled')", name="state"),
 )

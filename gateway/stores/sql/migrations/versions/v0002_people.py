@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("birth_date", sa.String(10), nullable=True))
     op.add_column("users", sa.Column("link", sa.Text(), nullable=True))
     op.add_column("users", sa.Column("pending_email", sa.String(254), nullable=True))
+    op.add_column("users", sa.Column("contested", sa.Boolean(), nullable=False, server_default=sa.text("false")))
     op.add_column("users", sa.Column("search_key", sa.Text(), nullable=False, server_default=sa.text("''")))
     _fill_search_keys()
     op.create_table(
