@@ -100,6 +100,11 @@ async def test_a_wrong_code_counts_against_every_code_of_the_user_and_purpose(to
     assert (await tokens.try_code("ann", Purpose.VERIFY, ("a",), NOW)).hash == f"{0:064}"
 
 
+async def test_a_code_without_tries_opens_nothing(tokens):
+    await tokens.add(coded(tries_left=0))
+    assert await tokens.try_code("ann", Purpose.VERIFY, ("right",), NOW) is None
+
+
 @pytest.mark.parametrize("later", [50, 99])
 async def test_a_code_ends_before_its_link(tokens, later):
     await tokens.add(coded())

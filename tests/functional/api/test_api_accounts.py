@@ -87,6 +87,19 @@ def test_a_code_dies_after_five_wrong_tries(served: Served, client: Client, lett
     assert client.send("PUT", f"/users/activate/{user}/", {"token": code}).error == BAD_CODE
 
 
+def test_no_code_confirms_what_another_may_have_chosen(served: Served, client: Client, letters: MailServer):
+    """Pre-hijacking: of two attempts on one address one is not its owner's, and a code asks nobody for the password that goes with it."""
+    assert _register(client, "fay@example.com", password=OTHER_PASSWORD).status == 202
+    assert _register(client, "fay@example.com").status == 202
+    assert client.post("/users/regenerate-token/", {"email": "fay@example.com"}).status == 202
+    user = _id_of(served, "fay@example.com")
+    for number in (1, 2, 3):
+        code = code_in(letters.wait_for("fay@example.com", number))
+        assert client.send("PUT", f"/users/activate/{user}/", {"token": code}).error == BAD_CODE
+    for password in (PASSWORD, OTHER_PASSWORD):
+        assert client.post("/users/login/", {"email": "fay@example.com", "password": password}).status in (401, 403)
+
+
 def test_a_disabled_account_stays_disabled(served: Served, client: Client, letters: MailServer):
     assert _register(client, "dora@example.com").status == 202
     code = code_in(letters.wait_for("dora@example.com"))
