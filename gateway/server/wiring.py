@@ -27,12 +27,14 @@ from gateway.server.reload import Fresh, Reloader
 from gateway.server.serving import Server
 from gateway.server.stores import SessionStores, open_tracking, sql_stores
 from gateway.server.tls import Certificate
+from gateway.services.address_change import AddressChange
 from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.backlog import Backlog
 from gateway.services.copies import Copies
 from gateway.services.effects import Effects
 from gateway.services.gatekeeper import Gatekeeper
+from gateway.services.history import History
 from gateway.services.introductions import Introductions
 from gateway.services.login import Login
 from gateway.services.mailing import Mailer
@@ -65,6 +67,7 @@ from gateway.web.api.status import Status
 from gateway.web.api.users import Users
 from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.front import Front
+from gateway.web.pages.account.table import account_endpoints
 from gateway.web.pages.forgot import ForgotPage, ResetPage
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
@@ -166,11 +169,13 @@ def make_process(
     recovery = Recovery(tables.accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
     proof = Proof(throttle, passwords, audit, clocks.wall)
     self_service = SelfService(accounts, sessions, effects, proof, passwords, mailer, audit, clocks.wall)
+    change = AddressChange(accounts, tickets, mailer, proof, throttle, effects, audit, clocks.wall)
     people = (
         *SignUpPage(signup, problems).endpoints(),
         *VerifyPage(verification, signup, problems).endpoints(),
         *ForgotPage(recovery, problems).endpoints(),
         *ResetPage(recovery, problems).endpoints(),
+        *account_endpoints(sessions, problems, self_service, change, History(tables.trail)),
     )
     pages = Pages(sessions, login, problems, lambda current: jwks(current.keys), clocks.wall, people)
     users = Users(sessions, login, People(accounts))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from gateway.core.profile import Profile
 from gateway.services.addresses import MOST_NAME, NotValid, canonical_name
 
-FIELDS: Final = ("first_name", "last_name", "phone", "birth_date", "link")
+FIELDS: Final[tuple[str, ...]] = ("first_name", "last_name", "phone", "birth_date", "link")
 _NAMES: Final = ("first_name", "last_name")
 MOST_LINK: Final = 500
 #: E.164 allows 15 digits; some networks use a few more.

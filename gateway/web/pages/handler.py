@@ -54,8 +54,6 @@ class Pages:
             Endpoint("POST", "/logout", Reach.KNOWN, logout_page.end),
             Endpoint("GET", "/signed-out", Reach.KNOWN, logout_page.signed_out),
             Endpoint("GET", "/session", Reach.KNOWN, who_page.tell),
-            Endpoint("GET", "/", Reach.PUBLIC, who_page.show),
-            Endpoint("GET", "/account", Reach.PUBLIC, who_page.show),
             Endpoint("GET", "/jwks.json", Reach.ANY, self._tell_keys),
             Endpoint("GET", "/static/*", Reach.ANY, self._serve_asset),
             *more,

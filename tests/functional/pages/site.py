@@ -23,14 +23,18 @@ from gateway.core.urls import Malformed, Origin
 from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.crypto.tokens import new_request_id
 from gateway.mail.letters import WORDS
+from gateway.services.address_change import AddressChange
 from gateway.services.audit import Audit
 from gateway.services.effects import Effects
+from gateway.services.history import History
 from gateway.services.login import Login
 from gateway.services.pace import Pace
 from gateway.services.passwords import Passwords
+from gateway.services.proof import Proof
 from gateway.services.records import Records
 from gateway.services.recovery import Recovery
 from gateway.services.renewal import Renewal
+from gateway.services.self_service import SelfService
 from gateway.services.sessions import Sessions
 from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
@@ -45,7 +49,9 @@ from gateway.stores.sql.engine import open_database
 from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import upgrade
 from gateway.stores.sql.tokens import SqlTokenStore
+from gateway.stores.sql.trail import SqlTrailStore
 from gateway.web.exchange import Exchange
+from gateway.web.pages.account.table import account_endpoints
 from gateway.web.pages.forgot import ForgotPage, ResetPage
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
@@ -62,28 +68,29 @@ WIKI = "http://wiki.example.test"
 
 
 class SwitchedStore(MemorySessionStore):
-    """A store that goes away when the test says so."""
+    """A store that goes away when the test says so: altogether, or for what is changed only."""
 
     away = False
+    writes_away = False
 
     async def get(self, key: str) -> bytes | None:
         self._check()
         return await super().get(key)
 
     async def put(self, key: str, record: bytes, ttl: float) -> None:
-        self._check()
+        self._check(write=True)
         await super().put(key, record, ttl)
 
     async def delete(self, key: str) -> bool:
-        self._check()
+        self._check(write=True)
         return await super().delete(key)
 
     def records(self) -> int:
         """How many sessions there are."""
         return len(self._records)
 
-    def _check(self) -> None:
-        if self.away:
+    def _check(self, *, write: bool = False) -> None:
+        if self.away or (write and self.writes_away):
             raise StoreAway("switched off")
 
 
@@ -116,6 +123,14 @@ class Postbox:
         assert facts is not None
         self.letters.append(Posted(recipient, letter, values))
 
+    def to(self, recipient: str) -> list[str]:
+        """The letters that somebody got, taken ones aside."""
+        return [posted.letter for posted in self.letters if posted.recipient == recipient]
+
+    def last(self, letter: str) -> Posted:
+        """The latest one of that kind."""
+        return [posted for posted in self.letters if posted.letter == letter][-1]
+
     def take(self) -> list[tuple[str, str]]:
         """Who got which letter since the last time."""
         taken, self.letters = self.letters, []
@@ -138,6 +153,9 @@ class Site:
         self.port = 0
         self.snapshot = site_snapshot()
         self.exchanges: list[Exchange] = []
+        self.trail: SqlTrailStore
+        self.tokens: SqlTokenStore
+        self.effects: Effects
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = Exchange(new_request_id(), 0.0, request.remote)
@@ -221,19 +239,24 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    pace, tickets = Pace(1.0, lambda: 0.0, sleep), Tickets(SqlTokenStore(database), clock)
+    tokens, trail = SqlTokenStore(database), SqlTrailStore(database)
+    pace, tickets = Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, clock)
     effects = Effects(accounts, sessions, Live(site_snapshot()), audit_lines.append)
     verification = Verification(accounts, tickets, postbox, passwords, throttle, effects, audit, pace)
     signup = SignUp(accounts, verification, postbox, passwords, throttle, audit, pace, clock)
     recovery = Recovery(accounts, tickets, verification, postbox, passwords, throttle, effects, audit, pace)
+    proof = Proof(throttle, passwords, audit, clock)
+    service = SelfService(accounts, sessions, effects, proof, passwords, postbox, audit, clock)
+    change = AddressChange(accounts, tickets, postbox, proof, throttle, effects, audit, clock)
     more = (
         *SignUpPage(signup, problems).endpoints(),
         *VerifyPage(verification, signup, problems).endpoints(),
         *ForgotPage(recovery, problems).endpoints(),
         *ResetPage(recovery, problems).endpoints(),
+        *account_endpoints(sessions, problems, service, change, History(trail)),
     )
     site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
-    site.slept = slept
+    site.slept, site.tokens, site.trail, site.effects = slept, tokens, trail, effects
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)

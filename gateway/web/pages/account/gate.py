@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
@@ -14,12 +15,17 @@ from gateway.core.decide import Nobody
 from gateway.services import StoreAway
 from gateway.services.self_service import Vanished
 from gateway.services.sessions import Found, Sessions, Started
+from gateway.web.pages.account.words import DONE, TOO_MANY
 from gateway.web.pages.answers import expire_planted, see_other
+from gateway.web.pages.faults import Fault
+from gateway.web.pages.fields import asked
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, json_problem
 from gateway.web.pages.visit import Visit
 
 log = logging.getLogger("gateway.pages")
+
+_PROBLEMS: Final = {403: Problem.FORM_REFUSED, 422: Problem.NOT_VALID, 429: Problem.THROTTLED}
 
 Page = Callable[[Visit, Found], Awaitable[web.Response]]
 
@@ -50,7 +56,7 @@ class Gate:
         """An endpoint that shows `page` to whoever is logged in."""
 
         async def show(visit: Visit) -> web.Response:
-            return await self._let_in(visit, lambda found: page(visit, found))
+            return await self.let_in(visit, lambda found: page(visit, found))
 
         return show
 
@@ -64,25 +70,39 @@ class Gate:
             why = distrust(visit, fields)
             if why is not None and not visit.facts.navigating:
                 return json_problem(Fail(403, Problem.FORM_REFUSED, why.value), visit.request_id)
-            return await self._let_in(visit, lambda found: form(visit, found, Sent(fields, why)))
+            return await self.let_in(visit, lambda found: form(visit, found, Sent(fields, why)))
 
         return take
-
-    async def found(self, visit: Visit) -> Found | None:
-        """Who is there, where that does not decide what is shown."""
-        match await self._sessions.peek(visit.snapshot, visit.facts):
-            case Found() as found:
-                visit.exchange.user_id = found.session.identity.user_id
-                return found
-        return None
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> web.Response:
         """A page with a form of ours."""
         renderer = self.problems.renderer
-        response = renderer.page(
-            template, visit.snapshot, visit.request_id, status=status, form_scheme=None, token=visit.field(), now=visit.now, **values
-        )
+        response = renderer.page(template, visit.snapshot, visit.request_id, status=status, form_scheme=None, csrf=visit.field(), **values)
         return visit.keep(response)
+
+    def form(
+        self,
+        visit: Visit,
+        template: str,
+        *,
+        status: int = 200,
+        faults: Sequence[Fault] = (),
+        notice: str | None = None,
+        wait: float | None = None,
+        **values: object,
+    ) -> web.Response:
+        """A page that shows a form, what is wrong with what was sent, and what was done before. `wait` (seconds) makes it a 429."""
+        if wait is not None:
+            status, notice = 429, TOO_MANY
+        if status >= 400 and not visit.facts.navigating:
+            detail = ", ".join(fault.field for fault in faults)
+            response = json_problem(Fail(status, _PROBLEMS[status], f"not valid: {detail}" if detail else None), visit.request_id)
+        else:
+            done = DONE.get(asked(visit.facts.query, "done") or "") if status == 200 else None
+            response = self.page(visit, template, status=status, faults=list(faults), notice=notice, done=done, **values)
+        if wait is not None:
+            response.headers["Retry-After"] = str(max(math.ceil(wait), 1))
+        return response
 
     def go(self, visit: Visit, path: str) -> web.Response:
         """303 to an own page."""
@@ -103,7 +123,8 @@ class Gate:
         fail = Fail(503, Problem.STORE_AWAY, retry_after=RETRY_AFTER)
         return self.problems.answer(fail, visit.facts, visit.snapshot, visit.request_id)
 
-    async def _let_in(self, visit: Visit, go_on: Callable[[Found], Awaitable[web.Response]]) -> web.Response:
+    async def let_in(self, visit: Visit, go_on: Callable[[Found], Awaitable[web.Response]]) -> web.Response:
+        """The answer of `go_on` for whoever is logged in; a log-in, or 401, for nobody."""
         match await self._sessions.load(visit.snapshot, visit.facts):
             case Nobody.UNKNOWN:
                 return self.away(visit)
@@ -137,9 +158,3 @@ class Gate:
         line = cookie.line(found.cookie, visit.facts.host, self._sessions.max_age(visit.snapshot, found.session))
         response.headers.add("Set-Cookie", line)
         return response
-
-
-def too_many(response: web.Response, seconds: float) -> web.Response:
-    """`response`, a 429 that says when to come back."""
-    response.headers["Retry-After"] = str(max(math.ceil(seconds), 1))
-    return response
