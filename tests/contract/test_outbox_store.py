@@ -69,6 +69,7 @@ async def test_a_buried_letter_is_never_due_and_stays_to_be_seen(outbox):
     ]
     assert await outbox.prune(NOW + 2) == 2
     assert [letter.id for letter in await outbox.dead(9)] == ["letter-002"]
+    assert await outbox.prune(NOW + 100) == 1
     assert await outbox.waiting() == 1
 
 
