@@ -63,7 +63,7 @@ class Client:
     def __init__(self, gateway: Gateway, base: str, address: str) -> None:
         self._gateway = gateway
         self._base = base
-        self._address = address
+        self.address = address
         self.cookie: str | None = None
 
     def send(
@@ -77,7 +77,7 @@ class Client:
         base: str | None = None,
     ) -> Reply:
         """One request; `body` is sent as JSON, `raw` as it is. A header given as "" is left out."""
-        sent = {"Host": f"localhost:{self._gateway.port}", "X-Forwarded-For": self._address}
+        sent = {"Host": f"localhost:{self._gateway.port}", "X-Forwarded-For": self.address}
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if data is not None:
             sent["Content-Type"] = "application/json"
