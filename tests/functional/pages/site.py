@@ -94,6 +94,21 @@ class SwitchedStore(MemorySessionStore):
             raise StoreAway("switched off")
 
 
+class CountingHasher(Hasher):
+    """Counts what it is asked."""
+
+    made = 0
+    verified = 0
+
+    def hash(self, password: str) -> str:
+        self.made += 1
+        return super().hash(password)
+
+    def verify(self, stored: str | None, password: str) -> bool:
+        self.verified += 1
+        return super().verify(stored, password)
+
+
 @dataclass
 class Posted:
     """A letter that was put into the post."""
@@ -145,7 +160,9 @@ class Site:
     ) -> None:
         self.clock = clock
         self.postbox = postbox
+        self.world: World | None = None
         self.slept: list[float] = []
+        self.hasher = CountingHasher(CHEAPEST)
         self.pages = pages
         self.store = store
         self.accounts = accounts
@@ -168,6 +185,13 @@ class Site:
         if own is None:
             return web.Response(status=404, text="the application")
         return await self.pages.handle(request, own, facts, self.snapshot, exchange)
+
+    async def forward(self, seconds: float) -> None:
+        """Let time pass, in the stores too."""
+        if self.world is None:
+            self.clock.forward(seconds)
+        else:
+            await self.world.forward(seconds)
 
     def browser(self, base: str = AUTH) -> Browser:
         """A new profile."""
@@ -222,11 +246,12 @@ async def make_accounts(database_url: str) -> None:
 
 
 @asynccontextmanager
-async def open_site(clock: SettableClock, database_url: str, world: World | None = None) -> AsyncIterator[Site]:
-    """`database_url` leads to accounts of `make_accounts`; sessions and counters are in `world`, else in memory."""
+async def open_site(clock: SettableClock, database_url: str, world: World | None = None, pace: Pace | None = None) -> AsyncIterator[Site]:
+    """`database_url` leads to accounts of `make_accounts`; sessions and counters are in `world`, else in memory. Without `pace`, answers
+    wait in name only."""
     audit_lines: list[str] = []
     database = open_database(database_url)
-    accounts, hasher = SqlAccountStore(database), Hasher(CHEAPEST)
+    accounts, hasher = SqlAccountStore(database), CountingHasher(CHEAPEST)
     store, audit, postbox = SwitchedStore(clock), Audit(audit_lines.append, clock), Postbox()
     records = Records(store if world is None else world.sessions, "gw:")
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
@@ -240,7 +265,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
         slept.append(seconds)
 
     tokens, trail = SqlTokenStore(database), SqlTrailStore(database)
-    pace, tickets = Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, clock)
+    pace, tickets = pace or Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, clock)
     effects = Effects(accounts, sessions, Live(site_snapshot()), audit_lines.append)
     verification = Verification(accounts, tickets, postbox, passwords, throttle, effects, audit, pace)
     signup = SignUp(accounts, verification, postbox, passwords, throttle, audit, pace, clock)
@@ -257,6 +282,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
     )
     site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
     site.slept, site.tokens, site.trail, site.effects = slept, tokens, trail, effects
+    site.hasher, site.world = hasher, world
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)
