@@ -57,7 +57,6 @@ KEPT = {
     "gateway/stores/sql/outbox.py dead": "the same",
     "gateway/crypto/sealing.py MOST_COOKIE": "the promised size of a cookie, which tests/property holds it to",
     "gateway/server/protocol.py peername": "aiohttp's BaseRequest.remote asks its protocol for it",
-    "gateway/web/pages/words.py weakness_words": "the first page that sets a password",
     "gateway/crypto/passwords.py CHEAPEST": "the named profile for tests; the package ships what tests use",
 }
 #: A key of the configuration exists from the start; while its feature is not built, any value but the neutral one is refused.
