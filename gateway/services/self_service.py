@@ -103,8 +103,8 @@ class SelfService:
             hashed = await self._passwords.hash(new)
         except Busy:
             return Throttled(_BUSY_AGAIN)
-        await self._still(account)
-        effect = await self._accounts.set_password(account.identity.user_id, hashed)
+        # A reset that came in between must not be undone by the old password.
+        effect = await self._accounts.set_password(account.identity.user_id, hashed, epoch=account.epoch)
         if effect is None:
             raise Vanished
         who = account.identity
@@ -170,11 +170,6 @@ class SelfService:
         except StoreAway:
             return False
         return True
-
-    async def _still(self, account: Account) -> None:
-        """Whether the account is what its password was given for: a reset that came in between must not be undone by the old password."""
-        if await self._accounts.epoch(account.identity.user_id) != account.epoch:
-            raise Vanished
 
     async def _begin_again(self, snapshot: Snapshot, facts: Facts, found: Found) -> Started:
         """A session of the epoch that the change made; it ends again if a newer one came meanwhile."""

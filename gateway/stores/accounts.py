@@ -72,8 +72,9 @@ class AccountStore(Protocol):
     async def set_groups(self, user_id: str, groups: tuple[str, ...]) -> SessionEffect | None:
         """None when there is no such account."""
 
-    async def set_password(self, user_id: str, password_hash: str) -> SessionEffect | None:
-        """Also ends the sessions, voids every token and forgets a pending address."""
+    async def set_password(self, user_id: str, password_hash: str, *, epoch: int | None = None) -> SessionEffect | None:
+        """Also ends the sessions, voids every token and forgets a pending address. With `epoch`, only while the account's epoch is that, and else
+        None."""
 
     async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
         """`name` is what upstreams are told. None when there is no such account."""

@@ -130,6 +130,15 @@ async def test_a_new_password_voids_tokens_and_what_was_pending(store, tokens, a
     assert (await store.get(bob.identity.user_id)).pending_email == "bob2@example.com"
 
 
+async def test_a_password_that_was_changed_meanwhile_is_not_changed_again(store, ann):
+    user = ann.identity.user_id
+    assert await store.set_password(user, "$argon2id$reset") == SessionEffect(user, 2, 2)
+    assert await store.set_password(user, "$argon2id$late", epoch=1) is None
+    assert (await store.get(user)).password_hash == "$argon2id$reset"
+    changes = await asyncio.gather(*(store.set_password(user, f"$argon2id${number}", epoch=2) for number in range(5)))
+    assert [effect for effect in changes if effect is not None] == [SessionEffect(user, 3, 3)]
+
+
 async def give_tokens_again(tokens: SqlTokenStore, user_id: str) -> None:
     await tokens.drop_of(user_id)
     await give_tokens(tokens, user_id)

@@ -31,6 +31,12 @@ async def test_an_entry_is_read_as_it_was_written(trail):
     assert len(await trail.find()) == 2
 
 
+async def test_what_is_too_long_is_cut(trail):
+    await trail.add([replace(entry(), address="fe80::1%" + "z" * 100, session="a" * 100, outcome="o" * 100)])
+    (found,) = await trail.find()
+    assert (found.address, found.session, found.outcome) == (("fe80::1%" + "z" * 56), "a" * 64, "o" * 32)
+
+
 async def test_what_happened_to_an_account_is_read_in_pages_the_newest_first(trail):
     await trail.add([entry(f"e:{number}", user="ann" if number % 2 else "bob") for number in range(10)])
     first = await trail.of_user("ann", limit=3)

@@ -100,9 +100,10 @@ class SqlAccountStore:
         """None when there is no such account."""
         return await self._change(user_id, {"groups": json.dumps(groups)}, ends=False)
 
-    async def set_password(self, user_id: str, password_hash: str) -> SessionEffect | None:
-        """Also ends the sessions, voids every token and forgets a pending address."""
-        return await self._change(user_id, {"password_hash": password_hash, "pending_email": None}, ends=True, voids=tuple(Purpose))
+    async def set_password(self, user_id: str, password_hash: str, *, epoch: int | None = None) -> SessionEffect | None:
+        """Also ends the sessions, voids every token and forgets a pending address. With `epoch`, only while the account's epoch is that."""
+        only = None if epoch is None else USERS.c.session_epoch == epoch
+        return await self._change(user_id, {"password_hash": password_hash, "pending_email": None}, ends=True, voids=tuple(Purpose), only=only)
 
     async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
         """`name` is what upstreams are told. None when there is no such account."""

@@ -85,16 +85,21 @@ def _pattern(glob: str) -> str:
     return glob.replace("*", "%").replace("?", "_")
 
 
+def _short(text: str | None) -> str | None:
+    """What has room: an entry that did not fit would stand in the way of all that are written with it."""
+    return None if text is None else text[:64]
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     return {
         "time": entry.time,
         "event": entry.event,
-        "outcome": entry.outcome,
+        "outcome": entry.outcome[:32],
         "user_id": entry.user_id,
         "email": entry.email,
         "email_key": None if entry.email is None else address_key(entry.email),
-        "address": entry.address,
-        "session": entry.session,
+        "address": _short(entry.address),
+        "session": _short(entry.session),
         "details": entry.details,
     }
 
