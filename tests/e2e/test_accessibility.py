@@ -24,7 +24,7 @@ def gateway() -> Iterator[Gateway]:
         {"name": "app", "host": "localhost", "path": "/", "upstream": upstream, "access": "login"},
         {"name": "closed", "host": "localhost", "path": "/closed", "upstream": upstream, "access": "deny"},
     ]
-    with Gateway({"routes": routes}) as started:
+    with Gateway({"routes": routes, "mail": {"url": "console:", "from": "no-reply@example.com"}}) as started:
         started.add_user(EMAIL, name="Ann")
         yield started
 
@@ -51,7 +51,61 @@ def at_wrong_login(browser: Chromium, gateway: Gateway) -> str:
 
 def at_account(browser: Chromium, gateway: Gateway) -> str:
     log_in(browser, gateway)
-    return "You are logged in"
+    return "Your account"
+
+
+def at_profile(browser: Chromium, gateway: Gateway) -> str:
+    log_in(browser, gateway)
+    browser.driver.get(f"{gateway.url}/_auth/account/profile")
+    browser.driver.find_element(By.ID, "phone").send_keys("12", Keys.ENTER)
+    wait_until(lambda: browser.driver.title.startswith("Error: "), "the page with the error")
+    return "Your profile"
+
+
+def at_password(browser: Chromium, gateway: Gateway) -> str:
+    log_in(browser, gateway)
+    browser.driver.get(f"{gateway.url}/_auth/account/password")
+    for name in ("current_password", "new_password", "new_password_confirm"):
+        browser.driver.find_element(By.ID, name).send_keys("short")
+    browser.driver.find_element(By.CSS_SELECTOR, "button.primary").click()
+    wait_until(lambda: browser.driver.title.startswith("Error: "), "the page with the error")
+    return "Change your password"
+
+
+def at_email(browser: Chromium, gateway: Gateway) -> str:
+    """An address waits for its confirmation."""
+    log_in(browser, gateway)
+    browser.driver.get(f"{gateway.url}/_auth/account/email")
+    browser.driver.find_element(By.ID, "email").send_keys("anna@example.org")
+    browser.driver.find_element(By.ID, "current_password").send_keys(PASSWORD, Keys.ENTER)
+    wait_until(lambda: browser.driver.current_url.endswith("?done=asked"), "the page that says so")
+    return "Change your e-mail address"
+
+
+def at_sessions(browser: Chromium, gateway: Gateway) -> str:
+    """Two at least: the first one is not ended, its browser only forgets it."""
+    log_in(browser, gateway)
+    browser.forget()
+    log_in(browser, gateway)
+    browser.driver.get(f"{gateway.url}/_auth/account/sessions")
+    return "Your sessions"
+
+
+def at_end_session(browser: Chromium, gateway: Gateway) -> str:
+    at_sessions(browser, gateway)
+    browser.driver.find_element(By.LINK_TEXT, "End this session").click()
+    return "End this session?"
+
+
+def at_activity(browser: Chromium, gateway: Gateway) -> str:
+    log_in(browser, gateway)
+    browser.driver.get(f"{gateway.url}/_auth/account/audit")
+    return "Activity"
+
+
+def at_bad_link(browser: Chromium, gateway: Gateway) -> str:
+    browser.driver.get(f"{gateway.url}/_auth/account/email/confirm?token=x")
+    return "This link does not work"
 
 
 def at_logout(browser: Chromium, gateway: Gateway) -> str:
@@ -112,6 +166,13 @@ PAGES = [
     at_wrong_login,
     at_stale_form,
     at_account,
+    at_profile,
+    at_password,
+    at_email,
+    at_sessions,
+    at_end_session,
+    at_activity,
+    at_bad_link,
     at_logout,
     at_signed_out,
     at_loop,

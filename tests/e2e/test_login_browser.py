@@ -166,7 +166,7 @@ def test_one_login_for_two_hosts(browser: Chromium, application: EchoUpstream, s
     wait_for(browser, f"http://wiki.gw.test:{port}/page?a=b")
     assert told(browser)["x-user-email"] == EMAIL
     browser.driver.get(f"http://auth.gw.test:{port}/_auth/account")
-    wait_for_heading(browser, "You are logged in")
+    wait_for_heading(browser, "Your account")
     browser.driver.find_element(By.CSS_SELECTOR, "button").click()
     wait_for_heading(browser, "You are logged out")
     browser.driver.get(f"http://wiki.gw.test:{port}/page")

@@ -44,25 +44,25 @@ async def press(site: Site, link: str) -> Page:
         return await elsewhere.submit(page.form)
 
 
-async def test_a_new_address_counts_once_it_has_answered(site: Site):
-    async with site.browser() as ann:
-        await site.login(ann)
+async def test_a_new_address_counts_once_it_has_answered(either: Site):
+    async with either.browser() as ann:
+        await either.login(ann)
         page = await ann.follow(await ask(ann))
         assert "We have sent a message to the new address." in page.words
         assert NEW in page.words
-        assert await address(site) == (OLD, NEW)
+        assert await address(either) == (OLD, NEW)
         assert (await ann.get(f"{AUTH}/_auth/session")).json()["user"]["email"] == OLD, "headers keep the old one"
-        assert await may_log_in(site, OLD)
-        assert not await may_log_in(site, NEW)
-        assert site.postbox.to(NEW) == ["email_confirm"]
-        assert site.postbox.to(OLD) == ["email_notice"]
-        assert site.postbox.last("email_notice").values["email"] == NEW
-        page = await press(site, site.postbox.last("email_confirm").link)
+        assert await may_log_in(either, OLD)
+        assert not await may_log_in(either, NEW)
+        assert either.postbox.to(NEW) == ["email_confirm"]
+        assert either.postbox.to(OLD) == ["email_notice"]
+        assert either.postbox.last("email_notice").values["email"] == NEW
+        page = await press(either, either.postbox.last("email_confirm").link)
         assert NEW in page.words
-        assert await address(site) == (NEW, None)
+        assert await address(either) == (NEW, None)
         assert (await ann.get(f"{AUTH}/_auth/session")).json()["user"]["email"] == NEW, "the session goes on, and knows"
-    assert not await may_log_in(site, OLD)
-    assert await may_log_in(site, NEW)
+    assert not await may_log_in(either, OLD)
+    assert await may_log_in(either, NEW)
 
 
 async def test_a_scanner_that_follows_links_confirms_nothing(site: Site):
@@ -76,16 +76,16 @@ async def test_a_scanner_that_follows_links_confirms_nothing(site: Site):
         assert await address(site) == (OLD, NEW)
 
 
-async def test_the_old_address_calls_it_off(site: Site):
-    async with site.browser() as ann:
-        await site.login(ann)
+async def test_the_old_address_calls_it_off(either: Site):
+    async with either.browser() as ann:
+        await either.login(ann)
         await ask(ann)
-        confirm, cancel = site.postbox.last("email_confirm").link, site.postbox.last("email_notice").link
-        page = await press(site, cancel)
+        confirm, cancel = either.postbox.last("email_confirm").link, either.postbox.last("email_notice").link
+        page = await press(either, cancel)
         assert "Change it now." in page.words
-        assert await address(site) == (OLD, None)
+        assert await address(either) == (OLD, None)
         for link in (confirm, cancel):
-            async with site.browser() as elsewhere:
+            async with either.browser() as elsewhere:
                 assert (await elsewhere.get(link)).status == 400
 
 
@@ -109,52 +109,52 @@ def told(page: Page) -> tuple[int, list[tuple[str, str]], bytes, int]:
     return page.status, headers, page.body, len(page.set_cookies)
 
 
-async def test_free_or_taken_is_the_same_page(site: Site):
+async def test_free_or_taken_is_the_same_page(either: Site):
     """accounts.md section 3, the row of /account/email: status, headers, body, cookies, and what is written (so, time)."""
     seen, written = [], []
     for email in ("nobody@example.org", "ed@example.com", "CARL@example.com", "dora@example.com"):
-        async with site.browser() as ann:
-            await site.login(ann)
-            before = len(site.postbox.letters)
+        async with either.browser() as ann:
+            await either.login(ann)
+            before = len(either.postbox.letters)
             answer = await ask(ann, email)
             page = await ann.get(PAGE)
-            account = await site.accounts.get(ANN)
+            account = await either.accounts.get(ANN)
             assert account is not None
             assert account.pending_email is not None
             shown = page.text.replace(account.pending_email, "…").replace(page.forms[0].fields["csrf_token"], "…")
             shown = shown.replace(page.forms[1].fields["csrf_token"], "…")
             seen.append((told(answer), page.status, shown))
-            written.append(len(site.postbox.letters) - before)
-            site.clock.forward(3600)
+            written.append(len(either.postbox.letters) - before)
+            either.clock.forward(3600)
     for one in seen[1:]:
         assert one == seen[0]
     assert written == [2, 2, 2, 2]
-    assert site.postbox.to("ed@example.com") == ["email_taken"]
-    assert "email_confirm" not in [letter for who in ("ed@example.com", "carl@example.com", "dora@example.com") for letter in site.postbox.to(who)]
-    assert await address(site, ED) == ("ed@example.com", None)
+    assert either.postbox.to("ed@example.com") == ["email_taken"]
+    assert "email_confirm" not in [letter for who in ("ed@example.com", "carl@example.com", "dora@example.com") for letter in either.postbox.to(who)]
+    assert await address(either, ED) == ("ed@example.com", None)
 
 
-async def test_an_address_that_was_taken_meanwhile_stays_with_who_has_it(site: Site):
-    async with site.browser() as ann, site.browser() as ed:
-        await site.login(ann)
-        await site.login(ed, email="ed@example.com")
+async def test_an_address_that_was_taken_meanwhile_stays_with_who_has_it(either: Site):
+    async with either.browser() as ann, either.browser() as ed:
+        await either.login(ann)
+        await either.login(ed, email="ed@example.com")
         for browser in (ann, ed):
             assert (await ask(browser)).status == 303
-        first, second = [posted.link for posted in site.postbox.letters if posted.letter == "email_confirm"]
-        assert (await press(site, first)).status == 200
-        async with site.browser() as elsewhere:
+        first, second = [posted.link for posted in either.postbox.letters if posted.letter == "email_confirm"]
+        assert (await press(either, first)).status == 200
+        async with either.browser() as elsewhere:
             page = await elsewhere.get(second)
             assert (await elsewhere.submit(page.form)).status == 400
-    assert await address(site) == (NEW, None)
-    assert (await address(site, ED))[0] == "ed@example.com"
+    assert await address(either) == (NEW, None)
+    assert (await address(either, ED))[0] == "ed@example.com"
 
 
-async def test_an_expired_account_stays_expired(site: Site):
-    async with site.browser() as ed:
-        await site.login(ed, email="ed@example.com")
+async def test_an_expired_account_stays_expired(either: Site):
+    async with either.browser() as ed:
+        await either.login(ed, email="ed@example.com")
         await ask(ed, "edward@example.org")
-        await press(site, site.postbox.last("email_confirm").link)
-    account = await site.accounts.get(ED)
+        await press(either, either.postbox.last("email_confirm").link)
+    account = await either.accounts.get(ED)
     assert account is not None
     assert (account.identity.email, account.identity.state) == ("edward@example.org", State.EXPIRED)
 
@@ -182,16 +182,16 @@ async def test_a_reset_link_that_went_to_the_old_address_is_void(site: Site):
 
 
 @pytest.mark.parametrize("path", ["confirm", "cancel"])
-async def test_every_bad_link_gets_one_answer(site: Site, path: str):
+async def test_every_bad_link_gets_one_answer(either: Site, path: str):
     """Unknown, malformed, for something else, used, expired."""
-    async with site.browser() as ann:
-        await site.login(ann)
+    async with either.browser() as ann:
+        await either.login(ann)
         await ask(ann)
-        confirm, cancel = site.postbox.last("email_confirm").link, site.postbox.last("email_notice").link
+        confirm, cancel = either.postbox.last("email_confirm").link, either.postbox.last("email_notice").link
         good = confirm if path == "confirm" else cancel
         other = (cancel if path == "confirm" else confirm).partition("token=")[2]
         base = good.partition("?")[0]
-        await press(site, good)
+        await press(either, good)
         answers = []
         for query in (
             "",
@@ -202,7 +202,7 @@ async def test_every_bad_link_gets_one_answer(site: Site, path: str):
             f"?token={good.partition('token=')[2]}",
             "?token=a&token=b",
         ):
-            async with site.browser() as elsewhere:
+            async with either.browser() as elsewhere:
                 page = await elsewhere.get(base + query)
                 answers.append((page.status, page.body))
                 assert page.headers["Cache-Control"] == "no-store"

@@ -85,26 +85,26 @@ async def test_whose_account_is_deleted_is_nobody(site: Site):
         assert (await ann.get(ACCOUNT)).status == 303
 
 
-async def test_a_profile_is_saved_and_shown_to_applications(site: Site):
-    async with site.browser() as ann:
-        await site.login(ann)
+async def test_a_profile_is_saved_and_shown_to_applications(either: Site):
+    async with either.browser() as ann:
+        await either.login(ann)
         form = (await ann.get(f"{ACCOUNT}/profile")).form
         page = await ann.submit(
             form, follow=True, first_name=" Anna ", last_name="Öz", phone="+49 30 123-4567", birth_date="1990-12-31", link="https://example.com/~anna"
         )
         assert "Your profile is saved." in page.words
         assert page.form.fields["phone"] == "+49301234567"
-        account = await site.accounts.get(ANN)
+        account = await either.accounts.get(ANN)
         assert account is not None
         assert account.identity.name == "Anna Öz"
         told = (await ann.get(f"{AUTH}/_auth/session")).json()
         assert told["user"]["name"] == "Anna Öz", "the session hears of it"
         page = await ann.submit(page.form, follow=True, first_name="", last_name="", phone="", birth_date="", link="")
-        account = await site.accounts.get(ANN)
+        account = await either.accounts.get(ANN)
         assert account is not None
         assert account.profile.phone is None
         assert account.identity.name == "Anna Öz", "a name is not lost with its parts"
-        assert len(events(site, "user:profile")) == 2
+        assert len(events(either, "user:profile")) == 2
 
 
 @pytest.mark.parametrize(
@@ -160,45 +160,45 @@ def ends(page: Page) -> list[str]:
     return [target for words, target in page.links if words == "End this session"]
 
 
-async def test_two_browsers_are_listed_and_one_ends_the_other(site: Site):
-    async with site.browser() as laptop, site.browser() as phone:
-        await browsers(site, laptop, phone)
+async def test_two_browsers_are_listed_and_one_ends_the_other(either: Site):
+    async with either.browser() as laptop, either.browser() as phone:
+        await browsers(either, laptop, phone)
         page = await laptop.get(f"{ACCOUNT}/sessions")
         assert page.words.count("Firefox on Linux") == 2
         assert page.words.count("This device") == 1
         assert "127.0.0.1" in page.words
         [target] = ends(page)
         question = await laptop.get(target)
-        assert await site.logged_in(phone), "a question ends nothing"
+        assert await either.logged_in(phone), "a question ends nothing"
         page = await laptop.submit(question.form, follow=True)
         assert "That session has ended." in page.words
         assert ends(page) == []
-        assert await site.logged_in(laptop)
-        assert not await site.logged_in(phone)
+        assert await either.logged_in(laptop)
+        assert not await either.logged_in(phone)
         page = await laptop.submit(question.form, follow=True)
         assert "had ended already" in page.words
 
 
-async def test_ending_the_others_leaves_this_one(site: Site):
-    async with site.browser() as laptop, site.browser() as phone, site.browser() as desk:
-        await browsers(site, laptop, phone, desk)
+async def test_ending_the_others_leaves_this_one(either: Site):
+    async with either.browser() as laptop, either.browser() as phone, either.browser() as desk:
+        await browsers(either, laptop, phone, desk)
         page = await laptop.get((await laptop.get(f"{ACCOUNT}/sessions")).link("End all other sessions"))
         page = await laptop.submit(page.form, follow=True)
         assert "All other sessions have ended." in page.words
-        assert [await site.logged_in(one) for one in (laptop, phone, desk)] == [True, False, False]
+        assert [await either.logged_in(one) for one in (laptop, phone, desk)] == [True, False, False]
 
 
-async def test_logging_out_everywhere_means_here_too(site: Site):
-    async with site.browser() as laptop, site.browser() as phone:
-        await browsers(site, laptop, phone)
+async def test_logging_out_everywhere_means_here_too(either: Site):
+    async with either.browser() as laptop, either.browser() as phone:
+        await browsers(either, laptop, phone)
         captured = laptop.cookies["gw"]
         page = await laptop.get((await laptop.get(ACCOUNT)).link("Log out everywhere"))
         page = await laptop.submit(page.form)
         assert page.location == f"{AUTH}/_auth/signed-out"
         assert "gw" not in laptop.cookies
         laptop.cookies.put(captured)
-        assert [await site.logged_in(one) for one in (laptop, phone)] == [False, False]
-        assert [event["by"] for event in events(site, "session:revoke") if "by" in event] == ["self"]
+        assert [await either.logged_in(one) for one in (laptop, phone)] == [False, False]
+        assert [event["by"] for event in events(either, "session:revoke") if "by" in event] == ["self"]
 
 
 async def test_ending_the_present_session_logs_out(site: Site):

@@ -28,21 +28,21 @@ async def may_log_in(site: Site, password: str) -> bool:
         return (await ann.submit(await site.login_form(ann), email="ann@example.com", password=password)).status == 303
 
 
-async def test_the_others_end_and_the_own_one_is_replaced(site: Site):
-    async with site.browser() as laptop, site.browser() as phone:
+async def test_the_others_end_and_the_own_one_is_replaced(either: Site):
+    async with either.browser() as laptop, either.browser() as phone:
         for browser in (laptop, phone):
-            await site.login(browser)
+            await either.login(browser)
         before = laptop.cookies["gw"].value
         page = await change(laptop)
         assert page.location == f"{PAGE}?done=password"
         assert "Your password is changed." in (await laptop.follow(page)).words
         assert laptop.cookies["gw"].value != before
-        assert [await site.logged_in(one) for one in (laptop, phone)] == [True, False]
+        assert [await either.logged_in(one) for one in (laptop, phone)] == [True, False]
         laptop.cookies["gw"].value = before
-        assert not await site.logged_in(laptop), "a copy of the cookie dies with the change"
-        assert site.postbox.to("ann@example.com") == ["password_changed"]
-    assert not await may_log_in(site, PASSWORD)
-    assert await may_log_in(site, NEW)
+        assert not await either.logged_in(laptop), "a copy of the cookie dies with the change"
+        assert either.postbox.to("ann@example.com") == ["password_changed"]
+    assert not await may_log_in(either, PASSWORD)
+    assert await may_log_in(either, NEW)
 
 
 async def test_a_new_session_is_remembered_where_the_old_one_was(site: Site):
@@ -86,18 +86,18 @@ async def test_what_changes_nothing(site: Site, current: str, new: str, again: s
     assert await may_log_in(site, PASSWORD)
 
 
-async def test_wrong_ones_count_with_the_logins(site: Site):
-    site.snapshot = replace(site.snapshot, throttle=ThrottleLimits(delay_after=3))
-    async with site.browser() as ann:
-        await site.login(ann)
+async def test_wrong_ones_count_with_the_logins(either: Site):
+    either.snapshot = replace(either.snapshot, throttle=ThrottleLimits(delay_after=3))
+    async with either.browser() as ann:
+        await either.login(ann)
         assert [(await change(ann, f"guess {number}")).status for number in range(4)] == [422, 422, 422, 429]
         page = await change(ann)
         assert page.status == 429, "the right one has to wait too"
         assert int(page.headers["Retry-After"]) > 0
-        assert not await may_log_in(site, PASSWORD)
-        site.clock.forward(900)
+        assert not await may_log_in(either, PASSWORD)
+        either.clock.forward(900)
         assert (await change(ann)).status == 303
-    assert await may_log_in(site, NEW), "a right one forgives"
+    assert await may_log_in(either, NEW), "a right one forgives"
 
 
 async def test_links_that_were_mailed_before_are_void(site: Site):
