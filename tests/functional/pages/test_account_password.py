@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -43,6 +44,18 @@ async def test_the_others_end_and_the_own_one_is_replaced(either: Site):
         assert either.postbox.to("ann@example.com") == ["password_changed"]
     assert not await may_log_in(either, PASSWORD)
     assert await may_log_in(either, NEW)
+
+
+async def test_of_changes_at_once_one_is_made(site: Site):
+    """A reset between asking for the password and changing it must not be undone by the old one."""
+    async with site.browser() as ann:
+        await site.login(ann)
+        form = (await ann.get(PAGE)).form
+        chosen = [f"{NEW} {number}" for number in range(4)]
+        pages = await asyncio.gather(*(ann.submit(form, current_password=PASSWORD, new_password=new, new_password_confirm=new) for new in chosen))
+    made = [new for new, page in zip(chosen, pages, strict=True) if page.location == f"{PAGE}?done=password"]
+    assert len(made) == 1
+    assert await may_log_in(site, made[0])
 
 
 async def test_a_new_session_is_remembered_where_the_old_one_was(site: Site):
