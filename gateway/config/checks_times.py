@@ -7,12 +7,13 @@ from gateway.config.quantities import format_duration, format_size
 from gateway.config.report import Report
 
 _MOST_DAYS = 400 * 86400.0
+_LEAST_RETENTION = 3600.0
 #: WCAG 2.2, 1.4.3: text of ordinary size.
 _CONTRAST = 4.5
 
 
 def check_times(settings: Settings, report: Report) -> None:
-    """Sessions, throttle, password lengths, hashing, accent."""
+    """Sessions, throttle, audit trail, password lengths, hashing, accent."""
     session = settings.session
     if session.idle > session.absolute:
         report.warn(("session", "idle"), "is longer than session.absolute, so it would never count", f"at most {format_duration(session.absolute)}")
@@ -28,6 +29,8 @@ def check_times(settings: Settings, report: Report) -> None:
     throttle = settings.login.throttle
     if throttle.per_account_stop_after <= throttle.per_account_delay_after:
         report.warn(("login", "throttle", "per_account_stop_after"), "is not more than per_account_delay_after, so there is never a delay")
+    if settings.audit.retention < _LEAST_RETENTION:
+        report.error(("audit", "retention"), "is too short to be looked into", f"at least {format_duration(_LEAST_RETENTION)}")
     argon2 = settings.users.password.argon2
     least = 8 * 1024 * argon2.parallelism  # RFC 9106 section 3.1
     if not least <= argon2.memory <= 4 << 30:

@@ -101,7 +101,7 @@ class Mail(Section):
 class AuditSection(Section):
     """The audit trail in the database."""
 
-    retention: Duration = setting(90 * 86_400.0, "How long its entries are kept.")
+    retention: Duration = setting(90 * 86_400.0, "How long its entries are kept; an hour at least.")
 
 
 class Api(Section):

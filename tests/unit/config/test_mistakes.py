@@ -91,6 +91,7 @@ TYPES = [
     ('users: {signup: {email_domains: ["@example.com"]}}', "users.signup.email_domains[0]", "write example.com"),
     ('users: {signup: {email_domains: ["a b"]}}', "users.signup.email_domains[0]", "must be a domain"),
     ("session: {remember: 500d}", "session.remember", "400 days"),
+    ("audit: {retention: 59m}", "audit.retention", "at least 1h"),
     ("session: {cookie: {domain: .example.com}}", "session.cookie.domain", "write example.com"),
     ("session: {cookie: {domain: com}}", "session.cookie.domain", "top-level domain"),
     ("session: {cookie: {domain: 10.0.0.1}}", "session.cookie.domain", "an address has no subdomains"),

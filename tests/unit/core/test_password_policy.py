@@ -52,6 +52,8 @@ OWN = ("Ann.Mueller@posteo.test", "Ann Müller", "Öztürk")
         ("aaaaaaab", Weakness.REPETITIVE),
         ("öäüßöäüß", Weakness.REPETITIVE),
         ("kxqkxqkx!", Weakness.REPETITIVE),
+        ("kqxzwvkqxzwv", Weakness.REPETITIVE),
+        ("kqxzwvmpkqxzwvmp", None),
         ("aaaaabbbbbccccc", Weakness.REPETITIVE),
         (" " * 8, Weakness.REPETITIVE),
         ("876543210", Weakness.SEQUENTIAL),
@@ -108,7 +110,8 @@ def test_the_lists_hold_what_they_promise():
     for text in (lists.leaked, lists.words):
         assert text == text.casefold()
         assert (text[0], text[-1]) == ("\n", "\n")
-    assert PasswordPolicy(lists=word_lists).weakness("dragon\nmonkey") is None  # two lines of a list are no word of it
+    assert "\npassword\n12345678\n" in lists.leaked
+    assert PasswordPolicy(lists=word_lists).weakness("password\n12345678") is None  # two lines of a list are no word of it
 
 
 def test_what_is_hung_on_at_the_end():

@@ -33,6 +33,8 @@ class Switched(SqlTrailStore):
         self.done = asyncio.Event()
         self.go_on = asyncio.Event()
         self.go_on.set()
+        self.answer = asyncio.Event()
+        self.answer.set()
         self.pruned = asyncio.Event()
 
     async def add(self, entries: Sequence[Entry]) -> None:
@@ -44,6 +46,7 @@ class Switched(SqlTrailStore):
             raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
         await super().add(entries)
         self.done.set()
+        await self.answer.wait()
 
     async def prune(self, before: float) -> int:
         count = await super().prune(before)
@@ -148,6 +151,18 @@ async def test_the_end_writes_what_waits_also_what_was_under_way(world):
     world.store.go_on.set()
     await world.trail.flush()
     assert await world.kept() == [("server:start", "success"), ("server:stop", "success")]
+
+
+async def test_what_was_written_as_the_end_came_is_not_written_again(world):
+    world.store.answer.clear()
+    async with running(world.trail) as task:
+        world.audit.record(Event.SERVER_START)
+        await world.store.done.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    world.store.answer.set()
+    await world.trail.flush()
+    assert await world.kept() == [("server:start", "success")]
 
 
 async def test_the_end_does_not_wait_for_a_database_that_is_away(world):
