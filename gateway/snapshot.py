@@ -14,6 +14,7 @@ from gateway.core.binding import Binding
 from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
+from gateway.core.languages import OWN
 from gateway.core.password import PasswordPolicy
 from gateway.core.places import Places
 from gateway.core.routes import RouteTable
@@ -122,6 +123,8 @@ class Snapshot:
     binding: Binding = Binding()
     api: ApiPlace | None = None
     admin_group: str = "admins"
+    languages: tuple[str, ...] = OWN
+    """Those that pages and letters are written in; the first is for people who want none of them."""
     own_cookies: frozenset[bytes] = frozenset()
     """Names that are cut out of what upstreams get and may set: session, form and language cookies, every variant."""
 

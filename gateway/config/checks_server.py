@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.config.addresses import parse_listen
 from gateway.config.checks_routes import unreadable
+from gateway.config.checks_templates import check_templates
 from gateway.config.logo import read_logo
 from gateway.config.model import Settings
 from gateway.config.report import Report
@@ -29,6 +30,7 @@ def check_serving(settings: Settings, report: Report) -> None:
             report.error(("pages", "logo_file"), str(error))
     if server.workers != 1 and settings.session.store == "memory://":
         report.error(("server", "workers"), "needs a session store that all workers reach: memory:// is in one process", "session.store: redis://…")
+    check_templates(settings, report)
     _check_listeners(settings, report)
     _warn(settings, report)
 

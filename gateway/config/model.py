@@ -9,11 +9,11 @@ from gateway.config.model_identity import IdentitySection
 from gateway.config.model_routes import RouteSection
 from gateway.config.model_server import KeySection, Log, Server
 from gateway.config.model_session import SessionSection
-from gateway.config.model_users import Api, AuditSection, LoginSection, Mail, PagesSection, Users
+from gateway.config.model_users import Api, AuditSection, LocaleSection, LoginSection, Mail, PagesSection, TemplatesSection, Users
 from gateway.config.section import Section, setting
 
 #: Sections and keys of later versions, so that a reader of newer documentation learns why they are unknown.
-LATER = frozenset({"locale", "templates", "webhook", "pictures", "metrics", "tracing"})
+LATER = frozenset({"webhook", "pictures", "metrics", "tracing"})
 LATER_IN = {"login": frozenset({"recent", "basic", "notify_unknown"}), "routes": frozenset({"basic", "forward_authorization"})}
 
 
@@ -30,5 +30,7 @@ class Settings(Section):
     audit: AuditSection = setting(AuditSection, "The audit trail, beside its lines on standard output.")
     api: Api = setting(Api, "The JSON API.")
     pages: PagesSection = setting(PagesSection, "The operator's mark on the gateway's pages.")
+    locale: LocaleSection = setting(LocaleSection, "The languages of pages and letters.")
+    templates: TemplatesSection = setting(TemplatesSection, "The operator's own pages, letters and words.")
     identity: IdentitySection = setting(IdentitySection, "How upstreams are told who somebody is.")
     routes: list[RouteSection] = setting([], "What is protected, and where it leads.")

@@ -14,6 +14,7 @@ from gateway.config.words import (
     DatabaseUrl,
     GroupName,
     HostPattern,
+    Language,
     Link,
     MailDomain,
     MailUrl,
@@ -127,3 +128,17 @@ class PagesSection(Section):
     logo_file: Text | None = setting(None, "A picture above the title: SVG, PNG, JPEG or WebP, at most 256 KiB.", path=True)
     accent: Colour | None = setting(None, "The colour of buttons and links, dark enough for white text (4.5:1).", shown="#0969da")
     links: list[PageLink] = setting([], "Links in the footer, such as imprint and help.")
+
+
+class LocaleSection(Section):
+    """The languages of pages and letters."""
+
+    default: Language = setting("en", "For people whose browser asks for none that is there: en, de, or one of templates.folder's catalogues.")
+
+
+class TemplatesSection(Section):
+    """The operator's own pages, letters and words."""
+
+    folder: Text | None = setting(
+        None, "Files in its pages/ and letters/ replace ours of the same name; locales/LANGUAGE.po adds words and languages.", path=True
+    )

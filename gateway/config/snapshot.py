@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gateway.config.addresses import parse_allowed_host, parse_host_pattern, parse_network, parse_origin, parse_public_url, parse_upstream
 from gateway.config.checks_mail import mail_settings
+from gateway.config.checks_templates import languages
 from gateway.config.identity import identity_of, strip_list
 from gateway.config.keys import decode_key
 from gateway.config.load import Loaded
@@ -62,6 +63,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         binding=_binding(settings),
         api=_api(settings, public),
         admin_group=settings.users.admin_group,
+        languages=languages(settings),
         own_cookies=own_cookies(cookie.name),
     )
 

@@ -23,6 +23,7 @@ from gateway.config.addresses import (
 from gateway.config.mail import parse_mail_url, parse_sender
 from gateway.core.headers import is_token
 from gateway.core.identity import GROUP_NAME
+from gateway.core.languages import TAG
 from gateway.core.urls import Malformed, canonical_host, parse_authority
 
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
@@ -199,6 +200,7 @@ CookieName = Annotated[str, AfterValidator(_cookie_name)]
 Link = Annotated[str, AfterValidator(_link)]
 Prefix = Annotated[str, _fits(_PREFIX, "must begin with a slash and end without one, such as /_auth")]
 KeyId = Annotated[str, AfterValidator(_key_id)]
+Language = Annotated[str, _fits(TAG, "must be a language in lower case, such as de or pt-br")]
 Colour = Annotated[str, _fits(_COLOUR, 'must be a colour such as "#0969da"')]
 RouteName = Annotated[str, _fits(_LABEL, "must be 1–63 of a-z 0-9 . _ -, beginning with a letter or digit")]
 

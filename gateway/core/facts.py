@@ -54,6 +54,8 @@ class Facts(NamedTuple):
     origin: str | None
     referer: str | None
     user_agent: str
+    languages: str = ""
+    """The languages that somebody wants to read, as in Accept-Language; what they chose on our pages comes first."""
 
     def __repr__(self) -> str:
         """Short, and without cookies, query and referrer, which may hold secrets."""

@@ -67,10 +67,12 @@ from gateway.web.api.status import Status
 from gateway.web.api.users import Users
 from gateway.web.forward_auth.handler import ForwardAuth
 from gateway.web.front import Front
+from gateway.web.languages import Languages
 from gateway.web.pages.account.table import account_endpoints
 from gateway.web.pages.forgot import ForgotPage, ResetPage
 from gateway.web.pages.handler import Pages
 from gateway.web.pages.problems import Problems
+from gateway.web.pages.render import Renderer
 from gateway.web.pages.signup import SignUpPage
 from gateway.web.pages.verify import VerifyPage
 from gateway.web.proxy.handler import Proxy
@@ -100,6 +102,7 @@ def fixed_values(settings: Settings) -> dict[str, object]:
         "server.shutdown_delay": server.shutdown_delay,
         "server.shutdown_grace": server.shutdown_grace,
         "log": settings.log,
+        "templates.folder": settings.templates.folder,
         "session.store": session.store,
         "session.store_password": session.store_password,
         "session.cache": session.cache,
@@ -156,11 +159,13 @@ def make_process(
     backlog.worked_off_by(effects.apply_pending)
     throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, tables.failures)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
-    letters = Letters(lambda _language: lambda text: text)
+    own = None if settings.templates.folder is None else Path(settings.templates.folder)
+    languages = Languages(own)
+    letters = Letters(languages.translate, None if own is None else own / "letters")
     mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
     upkeep = Upkeep(tables.tokens, tables.failures, live, clocks.wall)
     watch = Watch(sessions, live)
-    problems = Problems()
+    problems = Problems(Renderer(languages, own))
     upstreams = Upstreams()
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
     pace, tickets = Pace(), Tickets(tables.tokens, clocks.wall)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from gateway.core.facts import Facts
 from gateway.core.forwarded import Trust, parse_forwarded
 from gateway.core.headers import Header, find_cookies
+from gateway.core.languages import LANGUAGE_COOKIE
 from gateway.core.urls import DEFAULT_PORTS, Authority, Malformed, parse_authority, parse_target
 from gateway.snapshot import Snapshot
 
@@ -24,6 +25,7 @@ _JUDGED_BY: Final = {
     b"referer": True,
     b"user-agent": False,
     b"accept": False,
+    b"accept-language": False,
     b"sec-fetch-mode": True,
     b"sec-fetch-dest": True,
     b"x-requested-with": False,
@@ -151,6 +153,7 @@ def read_facts_again(recent: Recent | None, method: str, target: str, headers: S
         last.origin,
         last.referer,
         last.user_agent,
+        last.languages,
     )
 
 
@@ -214,6 +217,7 @@ def _facts(
         read.get(b"origin"),
         read.get(b"referer"),
         read.get(b"user-agent", ""),
+        _languages(headers, read),
     )
 
 
@@ -239,7 +243,16 @@ def read_little(method: str, headers: Sequence[Header], snapshot: Snapshot) -> F
         origin=None,
         referer=None,
         user_agent="",
+        languages=_languages(headers, read),
     )
+
+
+def _languages(headers: Sequence[Header], read: dict[bytes, str]) -> str:
+    asked = read.get(b"accept-language", "")
+    if LANGUAGE_COOKIE not in read.get(b"cookie", ""):
+        return asked
+    chosen = find_cookies(headers, LANGUAGE_COOKIE.encode("ascii"), 1)
+    return f"{chosen[0]},{asked}" if chosen else asked
 
 
 def is_navigating(method: str, read: dict[bytes, str]) -> bool:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.core.answer import RETRY_AFTER
 from gateway.core.facts import Facts
+from gateway.core.languages import best_language
 from gateway.snapshot import Snapshot
 from gateway.web.api.body import Values
 from gateway.web.exchange import Exchange
@@ -37,7 +38,7 @@ class Call:
     @property
     def language(self) -> str:
         """In which language to write mail."""
-        return "en"
+        return best_language(self.facts.languages, self.snapshot.languages)
 
     def text(self, key: str) -> str:
         """What was sent for a key; "" where nothing was."""

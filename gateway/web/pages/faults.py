@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.web.languages import Phrase
 from gateway.web.pages.forms import Distrust
 
 
@@ -13,8 +14,8 @@ class Fault:
     """An error at a field (its id), in the summary and beside the field. An empty text leaves one of them out."""
 
     field: str
-    summary: str
-    beside: str
+    summary: str | Phrase
+    beside: str | Phrase
 
 
 #: What is said on top of a form that was not believed, and shown again.

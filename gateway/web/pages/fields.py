@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from gateway.core.password import PasswordPolicy, Weakness
+from gateway.web.languages import Phrase
 from gateway.web.pages.faults import Fault
-from gateway.web.pages.words import FAULTS, weakness_words
+from gateway.web.pages.words import FAULTS, weakness_phrase
 
 
 def fault(field: str, reason: str) -> Fault:
@@ -19,7 +20,7 @@ def fault(field: str, reason: str) -> Fault:
 
 def weak(weakness: Weakness, policy: PasswordPolicy) -> Fault:
     """The words for a password that `policy` refuses."""
-    words = weakness_words(weakness, policy)
+    words = weakness_phrase(weakness, policy)
     return Fault("password", words, words)
 
 
@@ -36,9 +37,9 @@ def asked(query: str | None, name: str) -> str | None:
     return unquote_plus(found[0]) if len(found) == 1 else None
 
 
-def in_words(seconds: int) -> str:
+def in_words(seconds: int) -> Phrase:
     """A time in the largest unit of which it has at least two, rounded up."""
-    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+    for unit, words in ((86400, "%(count)s days"), (3600, "%(count)s hours"), (60, "%(count)s minutes")):
         if seconds >= 2 * unit:
-            return f"{math.ceil(seconds / unit)} {name}"
-    return "1 second" if seconds == 1 else f"{seconds} seconds"
+            return Phrase(words, {"count": math.ceil(seconds / unit)})
+    return Phrase("1 second" if seconds == 1 else "%(count)s seconds", {"count": seconds})

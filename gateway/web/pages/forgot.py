@@ -99,7 +99,7 @@ class ResetPage:
             return self._form.away(visit, why)
         match outcome:
             case Done():
-                return self._problems.renderer.page("reset_done.html", visit.snapshot, visit.request_id)
+                return self._problems.renderer.page("reset_done.html", visit.snapshot, visit.request_id, visit.reader)
             case Weak(weakness=weakness):
                 return self._form.refuse(visit, [weak(weakness, visit.snapshot.password)], **kept)
             case Throttled(retry_after=seconds):

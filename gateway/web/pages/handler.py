@@ -18,6 +18,7 @@ from gateway.services.sessions import Sessions
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
 from gateway.web.pages.answers import see_other
+from gateway.web.pages.language import LanguagePage
 from gateway.web.pages.login import LoginPage
 from gateway.web.pages.logout import LogoutPage
 from gateway.web.pages.policy import asset_headers
@@ -56,6 +57,7 @@ class Pages:
             Endpoint("GET", "/session", Reach.KNOWN, who_page.tell),
             Endpoint("GET", "/jwks.json", Reach.ANY, self._tell_keys),
             Endpoint("GET", "/static/*", Reach.ANY, self._serve_asset),
+            *LanguagePage(problems).endpoints(),
             *more,
         )
         self._by_path: dict[str, dict[str, Endpoint]] = {}

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -20,6 +21,7 @@ from gateway.core.decide import Nobody
 from gateway.services import StoreAway
 from gateway.services.login import LoggedIn, Login, Throttled, Unverified
 from gateway.services.sessions import Found, Sessions
+from gateway.web.languages import Phrase
 from gateway.web.pages.answers import expire_planted, see_other
 from gateway.web.pages.faults import Fault
 from gateway.web.pages.fields import asked, in_words
@@ -121,7 +123,7 @@ class LoginPage:
 
     def _throttled(self, visit: Visit, typed: Typed, seconds: float) -> web.Response:
         wait = max(math.ceil(seconds), 1)
-        notice = ("There were too many attempts to log in.", f"Wait {in_words(wait)}, then try again.")
+        notice = ("There were too many attempts to log in.", Phrase("Wait %(wait)s, then try again.", {"wait": in_words(wait)}))
         response = self._form(visit, typed, status=429, problem=Problem.THROTTLED, notice=notice)
         response.headers["Retry-After"] = str(wait)
         return response
@@ -129,7 +131,9 @@ class LoginPage:
     def _unverified(self, visit: Visit, typed: Typed) -> web.Response:
         if not visit.facts.navigating or visit.snapshot.mail is None:
             return self._problems.answer(Fail(403, Problem.UNVERIFIED), visit.facts, visit.snapshot, visit.request_id)
-        page = self._problems.renderer.page("unverified.html", visit.snapshot, visit.request_id, status=403, email=typed.email, csrf=visit.field())
+        page = self._problems.renderer.page(
+            "unverified.html", visit.snapshot, visit.request_id, visit.reader, status=403, email=typed.email, csrf=visit.field()
+        )
         return expire_planted(visit, visit.keep(page))
 
     def _store_away(self, visit: Visit) -> web.Response:
@@ -142,6 +146,7 @@ class LoginPage:
             "loop.html",
             visit.snapshot,
             visit.request_id,
+            visit.reader,
             target=target,
             host=visit.facts.host,
             public=str(public) if visit.facts.scheme != public.scheme else None,
@@ -156,7 +161,7 @@ class LoginPage:
         status: int = 200,
         problem: Problem | None = None,
         faults: Sequence[Fault] = (),
-        notice: tuple[str, str] | None = None,
+        notice: tuple[str, str | Phrase] | None = None,
         detail: str | None = None,
     ) -> web.Response:
         places = visit.snapshot.places
@@ -167,6 +172,7 @@ class LoginPage:
                 "login.html",
                 visit.snapshot,
                 visit.request_id,
+                visit.reader._replace(here=_here(visit, typed)),
                 status=status,
                 form_scheme=places.public.scheme,
                 typed=typed,
@@ -192,6 +198,11 @@ def _missing(email: str, password: str) -> list[Fault]:
     if not password:
         faults.append(Fault("password", "Enter your password.", "Enter your password."))
     return faults
+
+
+def _here(visit: Visit, typed: Typed) -> str:
+    """The form's own address, for whoever comes back to it."""
+    return f"{visit.snapshot.places.prefix}/login" + ("" if typed.next == "/" else f"?next={quote(typed.next, safe='')}")
 
 
 def _destination(target: str, visit: Visit) -> str | None:

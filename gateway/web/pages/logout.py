@@ -57,7 +57,7 @@ class LogoutPage:
 
     async def signed_out(self, visit: Visit) -> web.Response:
         """Where a logout leads."""
-        return self._problems.renderer.page("signed_out.html", visit.snapshot, visit.request_id)
+        return self._problems.renderer.page("signed_out.html", visit.snapshot, visit.request_id, visit.reader)
 
     async def _form(self, visit: Visit, *, status: int = 200, notice: str | None = None) -> web.Response:
         found = await self._sessions.peek(visit.snapshot, visit.facts)
@@ -65,6 +65,7 @@ class LogoutPage:
             "logout.html",
             visit.snapshot,
             visit.request_id,
+            visit.reader,
             status=status,
             field=visit.field(),
             who=found.session.identity if isinstance(found, Found) else None,
@@ -81,7 +82,7 @@ class LogoutPage:
 
     def _store_away(self, visit: Visit) -> web.Response:
         if visit.facts.navigating:
-            page = self._problems.renderer.page("not_ended.html", visit.snapshot, visit.request_id, status=503)
+            page = self._problems.renderer.page("not_ended.html", visit.snapshot, visit.request_id, visit.reader, status=503)
         else:
             page = json_problem(Fail(503, Problem.STORE_AWAY, "the cookie is cleared, but the session could not be ended"), visit.request_id)
         page.headers["Retry-After"] = str(RETRY_AFTER)

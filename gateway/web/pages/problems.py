@@ -12,9 +12,10 @@ from aiohttp import web
 
 from gateway.core.answer import Fail, Problem
 from gateway.core.facts import Facts
+from gateway.core.languages import ENGLISH, best_language
 from gateway.snapshot import Snapshot
 from gateway.web.pages.policy import page_headers
-from gateway.web.pages.render import Renderer
+from gateway.web.pages.render import Reader, Renderer
 from gateway.web.pages.words import PROBLEMS, REFUSALS
 
 
@@ -42,13 +43,16 @@ class Problems:
 
     def _page(self, fail: Fail, facts: Facts, snapshot: Snapshot, request_id: str) -> web.Response:
         words = PROBLEMS[fail.problem]
-        happened, detail = words.happened, fail.detail
-        if fail.problem is Problem.REFUSED and detail is not None:
-            happened, detail = REFUSALS.get(detail, happened), None
+        language = best_language(facts.languages, snapshot.languages)
+        # Details are for whoever knows HTTP; they are not translated.
+        happened, detail = words.happened, fail.detail if language == ENGLISH else None
+        if fail.problem is Problem.REFUSED and fail.detail is not None:
+            happened, detail = REFUSALS.get(fail.detail, happened), None
         return self.renderer.page(
             "problem.html",
             snapshot,
             request_id,
+            Reader(language),
             status=fail.status,
             words=words,
             happened=happened,

@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway.core.answer import RETRY_AFTER, Fail, Problem
 from gateway.services import StoreAway
 from gateway.snapshot import Snapshot
+from gateway.web.languages import Phrase
 from gateway.web.pages.faults import NOT_BELIEVED, Fault
 from gateway.web.pages.fields import in_words
 from gateway.web.pages.forms import distrust, read_form
@@ -43,7 +44,7 @@ class Question:
         status: int = 200,
         problem: Problem | None = None,
         faults: Iterable[Fault] = (),
-        notice: str | None = None,
+        notice: str | Phrase | None = None,
         detail: str | None = None,
         **values: Any,
     ) -> web.Response:
@@ -51,7 +52,7 @@ class Question:
         if problem is not None and not visit.facts.navigating:
             return json_problem(Fail(status, problem, detail), visit.request_id)
         given: dict[str, Any] = {**self._values, **values, "faults": list(faults), "notice": notice, "csrf": visit.field()}
-        return visit.keep(self._problems.renderer.page(self._template, visit.snapshot, visit.request_id, status=status, **given))
+        return visit.keep(self._problems.renderer.page(self._template, visit.snapshot, visit.request_id, visit.reader, status=status, **given))
 
     def refuse(self, visit: Visit, faults: list[Fault], **values: Any) -> web.Response:
         """The form with what is wrong."""
@@ -61,7 +62,7 @@ class Question:
     def throttle(self, visit: Visit, seconds: float, **values: Any) -> web.Response:
         """The form, and how long to wait."""
         wait = max(math.ceil(seconds), 1)
-        response = self.show(visit, status=429, problem=Problem.THROTTLED, notice=TOO_MANY % {"wait": in_words(wait)}, **values)
+        response = self.show(visit, status=429, problem=Problem.THROTTLED, notice=Phrase(TOO_MANY, {"wait": in_words(wait)}), **values)
         response.headers["Retry-After"] = str(wait)
         return response
 
@@ -88,7 +89,7 @@ class Question:
         """One answer for every link that does not work; `again` is the own page that sends a new one."""
         if not visit.facts.navigating:
             return json_problem(Fail(400, Problem.BAD_TOKEN), visit.request_id)
-        page = self._problems.renderer.page("bad_link.html", visit.snapshot, visit.request_id, status=400, again=again)
+        page = self._problems.renderer.page("bad_link.html", visit.snapshot, visit.request_id, visit.reader, status=400, again=again)
         return visit.keep(page)
 
 

@@ -95,7 +95,7 @@ class VerifyPage:
         outcome = await self._verification.verify(visit.snapshot, visit.facts, token, password, browser=visit.browser)
         match outcome:
             case Verified():
-                return self._problems.renderer.page("verified.html", visit.snapshot, visit.request_id)
+                return self._problems.renderer.page("verified.html", visit.snapshot, visit.request_id, visit.reader)
             case Throttled(retry_after=seconds):
                 return self._link.throttle(visit, seconds, ticket=token, needs=left if isinstance(left, NeedsPassword) else None)
         return self._left(visit, token, outcome)

@@ -13,10 +13,12 @@ from aiohttp import web
 from gateway.core.cookies import format_cookie
 from gateway.core.facts import Facts
 from gateway.core.headers import find_cookies
+from gateway.core.languages import best_language
 from gateway.crypto.forms import FormCookie, check_field, make_field, new_form_cookie, read_form_cookie, write_form_cookie
 from gateway.crypto.tokens import sha256
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
+from gateway.web.pages.render import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,14 @@ class Visit:
     @property
     def language(self) -> str:
         """What the page, and the mail that follows from it, are written in."""
-        return "en"
+        return best_language(self.facts.languages, self.snapshot.languages)
+
+    @property
+    def reader(self) -> Reader:
+        """Whom the page is for. There is no way back to an address with a token: it would stand in another one."""
+        facts = self.facts
+        back = facts.method in ("GET", "HEAD") and "token=" not in (facts.query or "")
+        return Reader(self.language, facts.path if back else "")
 
     def field(self) -> str:
         """A fresh value for the form's `csrf_token`."""

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from gateway.core.answer import Problem
 from gateway.core.decide import Reason
 from gateway.core.password import PasswordPolicy, Weakness
+from gateway.web.languages import Phrase
 
 
 class Words(NamedTuple):
@@ -183,9 +184,15 @@ WEAKNESSES: Final[dict[Weakness, str]] = {
 }
 
 
+def weakness_phrase(weakness: Weakness, policy: PasswordPolicy) -> Phrase:
+    """What to tell the person whose password `policy` refused."""
+    return Phrase(WEAKNESSES[weakness], {"shortest": policy.min_length, "longest": policy.max_length})
+
+
 def weakness_words(weakness: Weakness, policy: PasswordPolicy) -> str:
-    """A sentence for the person whose password `policy` refused."""
-    return WEAKNESSES[weakness] % {"shortest": policy.min_length, "longest": policy.max_length}
+    """The same as a sentence, in English: for programs."""
+    words, values = weakness_phrase(weakness, policy)
+    return words % values
 
 
 #: (field, reason) → what is wrong with a field, and what to do.

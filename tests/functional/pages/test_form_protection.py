@@ -219,7 +219,16 @@ async def test_every_form_of_the_table_refuses_what_is_not_its_own(site: Site):
     """Found by walking the table, so that no endpoint to come is forgotten (CVE-2021-29652)."""
     posts = [endpoint for endpoint in site.pages.endpoints if endpoint.method == "POST"]
     of_accounts = {f"/account/{page}" for page in ("profile", "password", "email", "email/confirm", "email/cancel", "sessions")}
-    assert {endpoint.path for endpoint in posts} == {"/login", "/logout", "/signup", "/verify", "/verify/resend", "/forgot", "/reset"} | of_accounts
+    assert {endpoint.path for endpoint in posts} == {
+        "/login",
+        "/logout",
+        "/signup",
+        "/verify",
+        "/verify/resend",
+        "/forgot",
+        "/reset",
+        "/language",
+    } | of_accounts
     for endpoint in posts:
         async with site.browser() as ann:
             await site.login(ann)

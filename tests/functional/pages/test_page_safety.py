@@ -158,7 +158,7 @@ def test_a_problem_that_passes_offers_another_try_of_what_was_only_read():
 
 def test_every_template_escapes_by_itself():
     """No template turns escaping off (advisory 95db563)."""
-    environment = Problems().renderer._templates()
+    environment = Problems().renderer._templates("en")
     assert environment.autoescape is True
     names = environment.list_templates(["html"])
     assert names

@@ -17,7 +17,7 @@ TYPES = [
     ("session: {cookie: {samesite: lax}}", "session.cookie.samesite", "did you mean `same_site`?"),
     ("session: {domain: example.com}", "session.domain", "did you mean `session.cookie.domain`?"),
     ("identity: {headers: {email: X-Mail}}", "identity.headers.email", "the header comes first: X-Mail: email"),
-    ("locale: {}", "locale", "later version"),
+    ("tracing: {}", "tracing", "later version"),
     ("metrics: {}", "metrics", "later version"),
     ("login: {recent: 5m}", "login.recent", "later version"),
     ("session: {idle: 30}", "session.idle", "30s"),

@@ -77,7 +77,9 @@ class Gate:
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> web.Response:
         """A page with a form of ours."""
         renderer = self.problems.renderer
-        response = renderer.page(template, visit.snapshot, visit.request_id, status=status, form_scheme=None, csrf=visit.field(), **values)
+        response = renderer.page(
+            template, visit.snapshot, visit.request_id, visit.reader, status=status, form_scheme=None, csrf=visit.field(), **values
+        )
         return visit.keep(response)
 
     def form(

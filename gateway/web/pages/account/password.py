@@ -14,7 +14,7 @@ from gateway.web.pages.account.gate import Gate, Sent
 from gateway.web.pages.account.words import CURRENT_MISSING, CURRENT_WRONG, NEW_MISSING, NOT_THE_SAME
 from gateway.web.pages.faults import NOT_BELIEVED, Fault
 from gateway.web.pages.visit import Visit
-from gateway.web.pages.words import weakness_words
+from gateway.web.pages.words import weakness_phrase
 
 
 class PasswordPage:
@@ -44,7 +44,7 @@ class PasswordPage:
                 assert started is not None
                 return self._gate.begun_again(visit, self._gate.go(visit, "/account/password?done=password"), started)
             case TooWeak(weakness=weakness):
-                words = weakness_words(weakness, snapshot.password)
+                words = weakness_phrase(weakness, snapshot.password)
                 return self._form(visit, found, status=422, faults=[Fault("new_password", words, words)])
             case Wrong():
                 return self._form(visit, found, status=422, faults=[CURRENT_WRONG])
