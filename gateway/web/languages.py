@@ -27,6 +27,11 @@ class Phrase(NamedTuple):
     values: Mapping[str, object]
 
 
+def part(words: str) -> str:
+    """Marks `words`, which do not read like a sentence, as something to be translated."""
+    return words
+
+
 class Translate(Protocol):
     """`_` of templates."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from gateway.core.password import PasswordPolicy, Weakness
-from gateway.web.languages import Phrase
+from gateway.web.languages import Phrase, part
 from gateway.web.pages.faults import Fault
 from gateway.web.pages.words import FAULTS, weakness_phrase
 
@@ -42,4 +42,4 @@ def in_words(seconds: int) -> Phrase:
     for unit, words in ((86400, "%(count)s days"), (3600, "%(count)s hours"), (60, "%(count)s minutes")):
         if seconds >= 2 * unit:
             return Phrase(words, {"count": math.ceil(seconds / unit)})
-    return Phrase("1 second" if seconds == 1 else "%(count)s seconds", {"count": seconds})
+    return Phrase(part("1 second") if seconds == 1 else "%(count)s seconds", {"count": seconds})

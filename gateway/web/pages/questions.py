@@ -20,6 +20,7 @@ from gateway.web.pages.faults import NOT_BELIEVED, Fault
 from gateway.web.pages.fields import in_words
 from gateway.web.pages.forms import distrust, read_form
 from gateway.web.pages.problems import Problems, json_problem
+from gateway.web.pages.render import Reader
 from gateway.web.pages.visit import Visit
 from gateway.web.pages.words import TOO_MANY
 
@@ -89,7 +90,7 @@ class Question:
         """One answer for every link that does not work; `again` is the own page that sends a new one."""
         if not visit.facts.navigating:
             return json_problem(Fail(400, Problem.BAD_TOKEN), visit.request_id)
-        page = self._problems.renderer.page("bad_link.html", visit.snapshot, visit.request_id, visit.reader, status=400, again=again)
+        page = self._problems.renderer.page("bad_link.html", visit.snapshot, visit.request_id, Reader(visit.language), status=400, again=again)
         return visit.keep(page)
 
 

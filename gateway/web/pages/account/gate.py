@@ -21,6 +21,7 @@ from gateway.web.pages.faults import Fault
 from gateway.web.pages.fields import asked
 from gateway.web.pages.forms import Distrust, distrust, read_form
 from gateway.web.pages.problems import Problems, json_problem
+from gateway.web.pages.render import Reader
 from gateway.web.pages.visit import Visit
 
 log = logging.getLogger("gateway.pages")
@@ -76,10 +77,8 @@ class Gate:
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> web.Response:
         """A page with a form of ours."""
-        renderer = self.problems.renderer
-        response = renderer.page(
-            template, visit.snapshot, visit.request_id, visit.reader, status=status, form_scheme=None, csrf=visit.field(), **values
-        )
+        renderer, reader = self.problems.renderer, visit.reader if status < 400 else Reader(visit.language)
+        response = renderer.page(template, visit.snapshot, visit.request_id, reader, status=status, form_scheme=None, csrf=visit.field(), **values)
         return visit.keep(response)
 
     def form(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.web.languages import part
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -19,11 +21,11 @@ class Moment:
 
 #: Seconds of a unit, what one of it is called, what several are.
 _AGO: Final = (
-    (86400 * 365, "a year ago", "%(count)s years ago"),
-    (86400 * 30, "a month ago", "%(count)s months ago"),
-    (86400, "yesterday", "%(count)s days ago"),
-    (3600, "an hour ago", "%(count)s hours ago"),
-    (60, "a minute ago", "%(count)s minutes ago"),
+    (86400 * 365, part("a year ago"), "%(count)s years ago"),
+    (86400 * 30, part("a month ago"), "%(count)s months ago"),
+    (86400, part("yesterday"), "%(count)s days ago"),
+    (3600, part("an hour ago"), "%(count)s hours ago"),
+    (60, part("a minute ago"), "%(count)s minutes ago"),
 )
 
 
@@ -35,4 +37,4 @@ def moment(then: float, now: float) -> Moment:
         count = int((now - then) // unit)
         if count >= 1:
             return Moment(one if count == 1 else several, count, exact, shown)
-    return Moment("just now", 0, exact, shown)
+    return Moment(part("just now"), 0, exact, shown)
