@@ -174,7 +174,7 @@ def make_process(
     recovery = Recovery(tables.accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)
     proof = Proof(throttle, passwords, audit, clocks.wall)
     self_service = SelfService(accounts, sessions, effects, proof, passwords, mailer, audit, clocks.wall)
-    change = AddressChange(accounts, tickets, mailer, proof, throttle, effects, audit, clocks.wall)
+    change = AddressChange(accounts, tickets, mailer, proof, throttle, effects, audit, pace)
     people = (
         *SignUpPage(signup, problems).endpoints(),
         *VerifyPage(verification, signup, problems).endpoints(),

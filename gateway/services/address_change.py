@@ -8,7 +8,6 @@ Cheat Sheet, "Change Registered Email Address".
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core.facts import Facts
@@ -16,6 +15,7 @@ from gateway.services.addresses import NotValid, canonical_address
 from gateway.services.audit import Audit, Event
 from gateway.services.effects import Effects
 from gateway.services.login import Throttled, Wrong
+from gateway.services.pace import Pace
 from gateway.services.proof import Proof
 from gateway.services.self_service import Vanished
 from gateway.services.sessions import Found
@@ -66,7 +66,7 @@ class Bad:
 
 
 class AddressChange:
-    """Methods raise StoreAway when nothing was changed. `clock` returns seconds since 1970."""
+    """Methods raise StoreAway when nothing was changed."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class AddressChange:
         throttle: Throttle,
         effects: Effects,
         audit: Audit,
-        clock: Callable[[], float],
+        pace: Pace,
     ) -> None:
         self._accounts = accounts
         self._tickets = tickets
@@ -86,7 +86,7 @@ class AddressChange:
         self._throttle = throttle
         self._effects = effects
         self._audit = audit
-        self._clock = clock
+        self._pace = pace
 
     async def ask(
         self, snapshot: Snapshot, facts: Facts, found: Found, current: str, email: str, language: str
@@ -108,6 +108,7 @@ class AddressChange:
         wait = await self._throttle.allow("change of address", who.user_id, MOST_ASKED, _ASKED_WINDOW)
         if wait > 0:
             return Throttled(wait)
+        begun = self._pace.begin()
         other = await self._accounts.find(new)
         taken = other is not None and other.identity.user_id != who.user_id
         if not await self._accounts.set_pending_email(who.user_id, new):
@@ -124,6 +125,7 @@ class AddressChange:
             await self._postbox.post(snapshot, new, "email_confirm", language, facts=facts, link=link, lasts=int(confirm.life))
         link = places.public_url(f"/account/email/cancel?token={cancel.token}")
         await self._postbox.post(snapshot, who.email, "email_notice", language, facts=facts, link=link, email=new)
+        await self._pace.keep(begun)
         return Asked(new)
 
     async def look(self, snapshot: Snapshot, token: str) -> str | None:

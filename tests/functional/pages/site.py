@@ -272,7 +272,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
     recovery = Recovery(accounts, tickets, verification, postbox, passwords, throttle, effects, audit, pace)
     proof = Proof(throttle, passwords, audit, clock)
     service = SelfService(accounts, sessions, effects, proof, passwords, postbox, audit, clock)
-    change = AddressChange(accounts, tickets, postbox, proof, throttle, effects, audit, clock)
+    change = AddressChange(accounts, tickets, postbox, proof, throttle, effects, audit, pace)
     more = (
         *SignUpPage(signup, problems).endpoints(),
         *VerifyPage(verification, signup, problems).endpoints(),

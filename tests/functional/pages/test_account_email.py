@@ -110,13 +110,15 @@ def told(page: Page) -> tuple[int, list[tuple[str, str]], bytes, int]:
 
 
 async def test_free_or_taken_is_the_same_page(either: Site):
-    """accounts.md section 3, the row of /account/email: status, headers, body, cookies, and what is written (so, time)."""
-    seen, written = [], []
+    """accounts.md section 3, the row of /account/email: status, headers, body, cookies, letters, and the moment until which they wait."""
+    seen, written, waited = [], [], []
     for email in ("nobody@example.org", "ed@example.com", "CARL@example.com", "dora@example.com"):
         async with either.browser() as ann:
             await either.login(ann)
             before = len(either.postbox.letters)
+            either.slept.clear()
             answer = await ask(ann, email)
+            waited.append(list(either.slept))
             page = await ann.get(PAGE)
             account = await either.accounts.get(ANN)
             assert account is not None
@@ -129,6 +131,7 @@ async def test_free_or_taken_is_the_same_page(either: Site):
     for one in seen[1:]:
         assert one == seen[0]
     assert written == [2, 2, 2, 2]
+    assert waited == [[1.0]] * 4, "each answer waits for the same moment"
     assert either.postbox.to("ed@example.com") == ["email_taken"]
     assert "email_confirm" not in [letter for who in ("ed@example.com", "carl@example.com", "dora@example.com") for letter in either.postbox.to(who)]
     assert await address(either, ED) == ("ed@example.com", None)
