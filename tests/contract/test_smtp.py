@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import pytest
@@ -68,13 +69,14 @@ async def test_why_a_message_was_not_taken_is_told_without_its_address(mail_serv
 
 async def test_a_server_that_hangs_is_given_up(mail_server):
     mail_server.mood = Mood.HANG
-    with pytest.raises(NotSent, match="did not answer in time"):
-        await send(mail_server, step=0.2)
-    with pytest.raises(NotSent, match="did not answer in time"):
-        await send(mail_server, step=20.0, whole=0.2)
-    mail_server.pause()
-    with pytest.raises(NotSent, match="did not answer in time"):
-        await send(mail_server, step=0.2)
+    async with asyncio.timeout(20.0):  # each bound by itself
+        with pytest.raises(NotSent, match="did not answer in time"):
+            await send(mail_server, step=0.2, whole=3600.0)
+        with pytest.raises(NotSent, match="did not answer in time"):
+            await send(mail_server, step=3600.0, whole=0.2)
+        mail_server.pause()
+        with pytest.raises(NotSent, match="did not answer in time"):
+            await send(mail_server, step=0.2, whole=3600.0)
     mail_server.resume()
 
 
@@ -111,6 +113,8 @@ async def test_a_server_that_offers_no_encryption_gets_neither_password_nor_lett
     with pytest.raises(NotSent) as refused:
         await send(mail_server, MailSafety.STARTTLS, context=authority.context(), user="ann", password=SECRET)
     assert not refused.value.final
+    with pytest.raises(NotSent):
+        await send(mail_server, MailSafety.STARTTLS, context=authority.context())
     assert mail_server.asked == 0
 
 

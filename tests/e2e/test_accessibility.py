@@ -222,6 +222,8 @@ def assert_open_to_all(chromium: Chromium, heading: str) -> None:
         chromium.size(width, height)
         assert chromium.accessibility() == [], (scheme, width)
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width, "nothing to scroll sideways"
-        for control in driver.find_elements(By.CSS_SELECTOR, "input:not([type=hidden]):not([type=checkbox]):not([hidden]), button:not(.reveal), .button"):
+        for control in driver.find_elements(
+            By.CSS_SELECTOR, "input:not([type=hidden]):not([type=checkbox]):not([hidden]), button:not(.reveal), .button"
+        ):
             assert control.size["height"] >= 44, control.get_attribute("outerHTML")
     assert [line for line in chromium.complaints() if "Failed to load resource" not in line] == []

@@ -69,7 +69,6 @@ TYPES = [
     ("mail: {url: 'smtps://ann@h', from: a@b.example}", "mail.password", "names a user"),
     ("mail: {url: 'smtps://h', password: hush, from: a@b.example}", "mail.password", "belongs to nobody"),
     ("mail: {url: 'smtps://ann:hush@h', password: hush, from: a@b.example}", "mail.password", "stands in mail.url too"),
-    ("users: {signup: {enabled: true}}", "users.signup.enabled", "give mail.url"),
     ("mail: {password: hush}", "mail.password", "for no server"),
     ("mail: {url: 'smtp://ann@mail.example.com', password: hush, from: a@b.example}", "mail.url", "password in clear"),
     ("api: {path: /_auth}", "api.path", "leave it out"),
