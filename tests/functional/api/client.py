@@ -133,6 +133,9 @@ def serve(config: Mapping[str, Any]) -> Iterator[Served]:
     sections = dict(config)
     for name, section in _CONFIG.items():
         sections[name] = {**section, **config.get(name, {})}
-    with Gateway(sections) as gateway:
+    gateway = Gateway(sections)
+    if "database" in sections["users"]:
+        assert gateway.run("db", "upgrade").returncode == 0
+    with gateway:
         path = config.get("api", {}).get("path")
         yield Served(gateway, "/_auth/api" if path is None else path.rstrip("/"))

@@ -52,29 +52,44 @@ def _same(replies: list[Reply]) -> bool:
     return all(one == told[0] for one in told)
 
 
-def test_from_signing_up_to_a_new_password(served: Served, client: Client, letters: MailServer):
-    reply = _register(client, "ann@example.com")
+def test_from_signing_up_to_a_new_password(served: Served, letters: MailServer):
+    _sign_up_and_recover(served, letters)
+
+
+def test_the_same_with_the_stores_of_production(letters: MailServer, postgres_url: str, redis_url: str):
+    config = {
+        "mail": {"url": letters.url, "from": "gateway@example.com"},
+        "users": {"signup": {"enabled": True}, "database": postgres_url},
+        "session": {"store": redis_url},
+    }
+    with serve(config) as served:
+        _sign_up_and_recover(served, letters, "pat@example.com")
+
+
+def _sign_up_and_recover(served: Served, letters: MailServer, email: str = "ann@example.com") -> None:
+    client = served.client()
+    reply = _register(client, email)
     assert reply.status == 202
     assert list(reply.json()) == ["message"]
-    user = _id_of(served, "ann@example.com")
-    code = code_in(letters.wait_for("ann@example.com"))
-    assert client.post("/users/login/", {"email": "ann@example.com", "password": PASSWORD}).status == 403, "not verified yet"
+    user = _id_of(served, email)
+    code = code_in(letters.wait_for(email))
+    assert client.post("/users/login/", {"email": email, "password": PASSWORD}).status == 403, "not verified yet"
     reply = client.send("PUT", f"/users/activate/{user}/", {"token": f" {code[:3]} {code[3:]} "})
     assert (reply.status, list(reply.json())) == (200, ["message"])
     reply = client.send("PUT", f"/users/activate/{user}/", {"token": code})
     assert (reply.status, reply.error) == (422, BAD_CODE), "once"
-    told = client.log_in("ann@example.com", PASSWORD).json()
+    told = client.log_in(email, PASSWORD).json()
     assert (told["id"], told["first_name"], told["last_name"], told["is_active"]) == (user, "Ann", "Example", True)
-    assert client.post("/users/password/request-password-change/", {"email": "ANN@example.com"}).status == 202
-    code = code_in(letters.wait_for("ann@example.com", 2))
+    assert client.post("/users/password/request-password-change/", {"email": email.upper()}).status == 202
+    code = code_in(letters.wait_for(email, 2))
     change = f"/users/password/change-user-password/{user}/"
     reply = client.send("PUT", change, {"token": code, "password": "12345678"})
     assert (reply.status, list(reply.error)) == (422, ["password"]), "a weak password does not use the code up"
     assert client.send("PUT", change, {"token": code, "password": OTHER_PASSWORD}).status == 200
     assert client.get("/users/current-user/").status == 401, "all sessions end"
     assert client.send("PUT", change, {"token": code, "password": PASSWORD}).error == BAD_CODE
-    assert client.post("/users/login/", {"email": "ann@example.com", "password": PASSWORD}).status == 401
-    assert client.log_in("ann@example.com", OTHER_PASSWORD).status == 200
+    assert client.post("/users/login/", {"email": email, "password": PASSWORD}).status == 401
+    assert client.log_in(email, OTHER_PASSWORD).status == 200
 
 
 def test_a_code_dies_after_five_wrong_tries(served: Served, client: Client, letters: MailServer):
