@@ -92,6 +92,14 @@ def _sign_up_and_recover(served: Served, letters: MailServer, email: str = "ann@
     assert client.log_in(email, OTHER_PASSWORD).status == 200
 
 
+def test_mail_is_in_the_language_of_whoever_asks(client: Client, letters: MailServer):
+    for language, email in (("de-AT,de;q=0.9,en;q=0.5", "uwe@example.com"), ("fr", "luc@example.com")):
+        sent = {"email": email, "first_name": "Uwe", "last_name": "Example", "password": PASSWORD}
+        assert client.post("/users/register/", sent, headers={"Accept-Language": language}).status == 202
+    german, english = letters.wait_for("uwe@example.com"), letters.wait_for("luc@example.com")
+    assert german["Subject"] != english["Subject"]
+
+
 def test_a_code_dies_after_five_wrong_tries(served: Served, client: Client, letters: MailServer):
     assert _register(client, "ben@example.com").status == 202
     code = code_in(letters.wait_for("ben@example.com"))
