@@ -17,6 +17,8 @@ def check_mail(settings: Settings, report: Report) -> None:
     if mail.url is None:
         if mail.password is not None:
             report.error(("mail", "password"), "is for no server", "give mail.url")
+        if settings.users.signup.enabled and settings.users.signup.require_verification:
+            report.error(("users", "signup", "enabled"), "needs mail, to see whose an address is", "give mail.url, or require_verification: false")
         return
     if mail.sender is None:
         report.error(("mail", "from"), "is missing: who is mail from?", 'for example from: "Example <no-reply@example.com>"')
