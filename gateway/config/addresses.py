@@ -201,7 +201,11 @@ def parse_store(text: str) -> SplitResult:
 def _parse_several(text: str) -> SplitResult:
     """Redis behind sentinels, or a cluster: several servers, separated by commas."""
     _no_spaces(text)
-    url = urlsplit(text)
+    # By hand: newer releases of urlsplit refuse what is written like two hosts with one in brackets.
+    scheme, _, rest = text.partition("://")
+    rest, _, query = rest.partition("?")
+    servers, slash, path = rest.partition("/")
+    url = SplitResult(scheme, servers, slash + path, query, "")
     for server in url.netloc.rpartition("@")[2].split(","):
         try:
             parse_authority(server)
