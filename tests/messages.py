@@ -70,6 +70,7 @@ def of_module(text: str, place: str = "module") -> Iterator[Said]:
 
 def unmarked(text: str, place: str = "template") -> Iterator[str]:
     """Words of a template that nobody can translate: outside of `_()`, between tags or in an attribute that is read."""
+    text = re.sub(r"{% block shape %}[a-z ]*{% endblock %}", "", text)  # a class of the style sheet
     plain = re.sub(r"{#.*?#}|{%.*?%}", "", re.sub(r"{{.*?}}", "", text, flags=re.DOTALL), flags=re.DOTALL)
     reader = _Reader()
     reader.feed(plain)
@@ -110,7 +111,19 @@ def values_of(message: str) -> set[str]:
 def update(language: str) -> int:
     """Write the catalogue anew, with every message and no other; how many are not translated."""
     known = {message.id: message.string for message in catalogue(language)} if (LOCALES / f"{language}.po").exists() else {}
-    written = Catalog(locale=language, project="auth-gateway", header_comment=_HEADER, revision_date=datetime(2026, 1, 1, tzinfo=UTC), fuzzy=False)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)  # the file changes with what it says only
+    written = Catalog(
+        locale=language,
+        header_comment=_HEADER,
+        project="auth-gateway",
+        version="1",
+        msgid_bugs_address="-",
+        creation_date=moment,
+        revision_date=moment,
+        last_translator="auth-gateway",
+        language_team="auth-gateway",
+        fuzzy=False,
+    )
     for said in messages():
         string = known.get(said.message, "")
         written.add(
