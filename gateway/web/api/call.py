@@ -14,7 +14,6 @@ from aiohttp import web
 from gateway.core.answer import RETRY_AFTER
 from gateway.core.facts import Facts
 from gateway.core.languages import best_language
-from gateway.core.languages import best_language
 from gateway.snapshot import Snapshot
 from gateway.web.api.body import Values
 from gateway.web.exchange import Exchange
