@@ -71,14 +71,14 @@ def at_another_browser(browser: Chromium, stage: Stage) -> str:
     link = link_in(stage.mail.wait_for("olga@example.com", before + 1))
     browser.driver.delete_all_cookies()
     browser.driver.get(link)
-    return "Confirm your e-mail address"
+    return "Confirm your address"
 
 
 def at_code(browser: Chromium, stage: Stage) -> str:
     go(browser, stage, "/verify")
     fill(browser, email="nora@example.com", token="123")
     wait_until(lambda: browser.driver.title.startswith("Error: "), "the page with the errors")
-    return "Confirm your e-mail address"
+    return "Confirm your address"
 
 
 def at_resend(browser: Chromium, stage: Stage) -> str:
