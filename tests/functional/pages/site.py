@@ -163,6 +163,7 @@ class Site:
         self.world: World | None = None
         self.slept: list[float] = []
         self.hasher = CountingHasher(CHEAPEST)
+        self.signup: SignUp
         self.pages = pages
         self.store = store
         self.accounts = accounts
@@ -282,7 +283,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
     )
     site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
     site.slept, site.tokens, site.trail, site.effects = slept, tokens, trail, effects
-    site.hasher, site.world = hasher, world
+    site.hasher, site.world, site.signup = hasher, world, signup
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 
 from gateway.core.identity import State
+from gateway.services.signup import Refused
 from gateway.snapshot import SignUpRules
 from tests.browser import Browser, Page
 from tests.functional.pages.site import AUTH, Posted, Site, site_snapshot
+from tests.samples import sample_facts
 
 CHOSEN = "the moon is made of brass"
 OTHER = "a heron sleeps on one leg"
@@ -285,6 +287,16 @@ async def test_what_cannot_be_is_said_at_its_field(site: Site, filled: dict[str,
         told = await nora.submit(page.form, email="", password="x", password_confirm="x", headers={"Sec-Fetch-Mode": "cors"})
         assert told.json()["error"] == "not_valid"
         assert "email" in told.json()["detail"]
+
+
+async def test_whoever_asks_what_cannot_be_is_refused_before_anything_is_hashed(site: Site):
+    facts = sample_facts()
+    for email, password in (("nora", CHOSEN), (EMAIL, "short"), ("", "")):
+        outcome = await site.signup.begin(site.snapshot, facts, email, "Nora", password, "en")
+        assert isinstance(outcome, Refused)
+        assert outcome.faults
+    assert site.hasher.made == 0
+    assert await site.accounts.find(EMAIL) is None
 
 
 async def test_only_addresses_of_the_domains_that_are_served(site: Site):
