@@ -21,6 +21,7 @@ NOT_TO_SERVE = {
     "asyncpg": "accounts in PostgreSQL",
     "sqlalchemy.dialects.postgresql": "accounts in PostgreSQL",
     "jinja2": "the first page",
+    "aiosmtplib": "the first letter",
     "jwt": "the first assertion",
     "email_validator": "the first login",
     "bcrypt": "a login with a hash from elsewhere",
