@@ -116,6 +116,7 @@ class Posted:
     recipient: str
     letter: str
     values: dict[str, str | int]
+    language: str = "en"
 
     @property
     def link(self) -> str:
@@ -134,9 +135,9 @@ class Postbox:
             raise StoreAway("switched off")
         assert WORDS[letter] == set(values)
         assert snapshot.mail is not None
-        assert language == "en"
+        assert language in snapshot.languages
         assert facts is not None
-        self.letters.append(Posted(recipient, letter, values))
+        self.letters.append(Posted(recipient, letter, values, language))
 
     def to(self, recipient: str) -> list[str]:
         """The letters that somebody got, taken ones aside."""
