@@ -27,17 +27,26 @@ class Source:
     good = True
 
 
+class Restless(MemorySessionStore):
+    """A record that somebody else has always just changed."""
+
+    async def delete_revision(self, key: str, revision: bytes) -> bool:
+        return False
+
+
 class World:
     """One process; a session of Ann's that began at home."""
 
-    def __init__(self, *, cached: bool, ip: Bound = Bound.OFF, user_agent: Bound = Bound.OFF) -> None:
+    def __init__(
+        self, *, cached: bool, ip: Bound = Bound.OFF, user_agent: Bound = Bound.OFF, store: type[MemorySessionStore] = MemorySessionStore
+    ) -> None:
         clock = SettableClock()
         copies: Copies[Record] | None = Copies("gw:s:") if cached else None
         if copies is not None:
             copies.source = Source()
         self.audit_lines: list[str] = []
         audit = Audit(self.audit_lines.append, clock)
-        records = Records(MemorySessionStore(clock), "gw:", copies)
+        records = Records(store(clock), "gw:", copies)
         self.sessions = Sessions(records, Renewal(records, clock), audit, clock)
         self.snapshot = replace(sample_snapshot(), binding=Binding(ip, user_agent))
 
@@ -121,3 +130,9 @@ async def test_what_is_over_has_not_moved(cached: bool) -> None:
     clock.forward(world.snapshot.life.absolute + 1)
     assert await world.sessions.load(world.snapshot, copied) is Nobody.ANONYMOUS
     assert world.moves() == [], "it was over already"
+
+
+async def test_nobody_is_let_in_while_a_session_cannot_be_ended(cached: bool) -> None:
+    world = World(cached=cached, ip=Bound.END, store=Restless)
+    started = await world.login()
+    assert await world.load(started, client=AWAY) is Nobody.UNKNOWN

@@ -52,6 +52,19 @@ class Letters:
             await self.meanwhile()
 
 
+class CrossedAccounts(SqlAccountStore):
+    """Something happens before an epoch is told for the last time."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    left = 0
+
+    async def epoch(self, user_id: str) -> int | None:
+        self.left -= 1
+        if self.left == 0 and self.meanwhile is not None:
+            await self.meanwhile()
+        return await super().epoch(user_id)
+
+
 class World:
     """Ann, logged in."""
 
@@ -59,7 +72,7 @@ class World:
         self.snapshot, self.hasher = sample_snapshot(), Hasher(CHEAPEST)
         audit = Audit(lambda line: None, clock)
         records = Records(MemorySessionStore(clock), "gw:")
-        self.accounts = SqlAccountStore(database)
+        self.accounts = CrossedAccounts(database)
         self.sessions = Sessions(records, Renewal(records, clock), audit, clock)
         self.passwords, self.letters = Crossed(self.hasher, 1), Letters()
         effects = Effects(self.accounts, self.sessions, Live(self.snapshot), lambda line: None)
@@ -119,6 +132,17 @@ async def test_a_change_after_the_own_one_leaves_no_session(world: World) -> Non
         account = await world.accounts.get(ANN)
         assert account is not None
         assert session.epoch == account.epoch, "only a session that knows of it may live"
+
+
+async def test_nor_does_one_that_comes_while_the_new_session_begins(world: World) -> None:
+    found = await world.login()
+
+    async def end_everywhere() -> None:
+        await world.accounts.end_sessions(ANN)
+
+    world.accounts.left, world.accounts.meanwhile = 1, end_everywhere
+    assert await world.change(found) == PasswordChanged(None)
+    assert await world.sessions.members(world.snapshot, ANN) == []
 
 
 async def test_who_was_deleted_meanwhile_changes_nothing(world: World) -> None:
