@@ -8,6 +8,7 @@ from jinja2 import TemplateNotFound, UndefinedError
 
 from gateway.mail.letters import WORDS, Asked, Letters, NotALetter
 from gateway.snapshot import Mark
+from gateway.web.languages import Languages
 from tests.samples import NOW, sample_snapshot
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -167,3 +168,19 @@ def test_a_letter_without_its_values_is_a_mistake_of_ours():
         Letters(as_written).compose(sample_snapshot(), "verify", "en", ASKED, {"link": LINK, "code": ""})
     with pytest.raises(KeyError):
         Letters(as_written).compose(sample_snapshot(), "no_such_letter", "en", ASKED, {})
+
+
+@pytest.mark.parametrize("letter", WORDS)
+def test_every_letter_is_german(letter):
+    letters = Letters(Languages().translate)
+    ours, theirs = compose(letter, letters=letters), compose(letter, letters=letters, language="de")
+    assert theirs.subject != ours.subject
+    assert '<html lang="de">' in theirs.html
+    ends = {line.strip() for line in theirs.text.splitlines() if line.strip()} & {line.strip() for line in ours.text.splitlines() if line.strip()}
+    same = {line for line in ends if " " in line and not line.startswith(("http", "Browser: "))}
+    assert same == set()
+    for name in WORDS[letter] - {"lasts", "user"}:
+        assert str(values_of(letter)[name]) in theirs.text
+    if "lasts" in WORDS[letter]:
+        assert "30 Minuten" in theirs.text
+        assert "30 Minuten" in theirs.html
