@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench format lock venv venv-dev test-packages proxies clean
+.PHONY: messages help demo test check bench format lock venv venv-dev test-packages proxies clean
 
 PY := .venv/bin/python
 BIN := .venv/bin
@@ -39,6 +39,9 @@ bench: venv-dev ## measure the gateway beside nginx, Go and oauth2-proxy, and wr
 format: venv-dev ## format the code and mend what the linter can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+messages: venv-dev ## bring the catalogues of other languages up to date with what pages and letters say
+	$(PY) -m tests.messages
 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	--strip-extras --allow-unsafe

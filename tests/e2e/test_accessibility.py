@@ -49,6 +49,20 @@ def at_wrong_login(browser: Chromium, gateway: Gateway) -> str:
     return "Log in"
 
 
+def at_language(browser: Chromium, gateway: Gateway) -> str:
+    browser.driver.get(f"{gateway.url}/_auth/login")
+    browser.driver.find_element(By.CLASS_NAME, "languages").click()
+    return "Language"
+
+
+def at_login_in_german(browser: Chromium, gateway: Gateway) -> str:
+    at_language(browser, gateway)
+    browser.driver.find_element(By.CSS_SELECTOR, "button[value=de]").click()
+    wait_until(lambda: browser.driver.current_url == f"{gateway.url}/_auth/login", "back at the login page")
+    assert browser.driver.find_element(By.CLASS_NAME, "reveal").text == "Anzeigen"
+    return "Anmelden"
+
+
 def at_account(browser: Chromium, gateway: Gateway) -> str:
     log_in(browser, gateway)
     return "Your account"
@@ -165,6 +179,8 @@ PAGES = [
     at_login,
     at_wrong_login,
     at_stale_form,
+    at_language,
+    at_login_in_german,
     at_account,
     at_profile,
     at_password,
