@@ -1,4 +1,4 @@
-"""A browser's name for people: `Firefox on Linux`, from what it says of itself.
+"""A browser's name for people: `Firefox (Linux)`, from what it says of itself.
 
 Only names from these tables come out, never what was sent: a client writes what it likes there, and it ends up in letters and on pages.
 """
@@ -32,7 +32,7 @@ _SYSTEMS: Final = (
 
 
 def describe_browser(user_agent: str) -> str:
-    """`Firefox on Linux`, `Firefox`, or the empty text for what is not known."""
+    """`Firefox (Linux)`, which reads the same in every language, `Firefox`, or the empty text for what is not known."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    return f"{browser} on {system}" if browser and system else browser or system
+    return f"{browser} ({system})" if browser and system else browser or system

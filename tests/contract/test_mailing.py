@@ -79,7 +79,7 @@ async def test_a_letter_is_put_in_and_leaves(office, mail_server):
     assert message["Subject"] == "Set a new password"
     assert link_in(message) == LINK
     assert "192.0.2.7" in text_of(message)
-    assert "Firefox on Linux" in text_of(message)
+    assert "Firefox (Linux)" in text_of(message)
     assert await office.outbox.waiting() == 0
     assert await office.send() == 0
     assert office.counted == {MailOutcome.POSTED: 1, MailOutcome.SENT: 1}

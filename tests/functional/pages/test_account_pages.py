@@ -164,7 +164,7 @@ async def test_two_browsers_are_listed_and_one_ends_the_other(either: Site):
     async with either.browser() as laptop, either.browser() as phone:
         await browsers(either, laptop, phone)
         page = await laptop.get(f"{ACCOUNT}/sessions")
-        assert page.words.count("Firefox on Linux") == 2
+        assert page.words.count("Firefox (Linux)") == 2
         assert page.words.count("This device") == 1
         assert "127.0.0.1" in page.words
         [target] = ends(page)

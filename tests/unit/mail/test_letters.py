@@ -82,7 +82,7 @@ def test_who_asked_is_told(letter):
     composed = compose(letter)
     for part in (composed.text, composed.html):
         assert "192.0.2.7" in part
-        assert "Firefox on Linux" in part
+        assert "Firefox (Linux)" in part
         assert "2027-01-15 08:00 UTC" in part
     nobody = compose(letter, asked=NOBODY)
     assert "UTC" not in nobody.text + nobody.html
