@@ -36,7 +36,7 @@ def test_every_value_is_put_in(language):
 def test_sentences_end_alike(language):
     """A full stop that is missing, or a line end too many, is easily overlooked in a catalogue."""
     ends = {".", ":", "?"}
-    pairs = [(str(m.id), str(m.string)) for m in catalogue(language) if m.id]
+    pairs = [(str(m.id), str(m.string)) for m in catalogue(language) if m.id and m.string]
     assert [theirs for ours, theirs in pairs if {ours[-1], theirs[-1]} & ends and ours[-1] != theirs[-1]] == []
     assert [theirs for _, theirs in pairs if theirs != theirs.strip() or "\n" in theirs or "  " in theirs] == []
 
