@@ -71,8 +71,10 @@ def _catalogue_faults(folder: Path) -> list[str]:
             continue
         try:
             with file.open("rb") as stream:
-                read_po(stream, abort_invalid=True)
-        except (PoFileError, UnicodeDecodeError, ValueError) as error:
+                catalogue = read_po(stream, abort_invalid=True)
+            # A value that the words do not have would be an error page too.
+            faults += [f"{file}:{message.lineno}: {error}" for message in catalogue for error in message.check(catalogue)]
+        except (PoFileError, LookupError, ValueError) as error:
             faults.append(f"{file}: {error}")
         except OSError as error:
             faults.append(f"{file} cannot be read: {error.strerror}")

@@ -45,6 +45,9 @@ def test_languages_of_the_snapshot(tmp_path):
         ("letters/verify.txt", "{% endblock %}", "own/letters/verify.txt:1: "),
         ("pages/login.html", b"\xff", "own/pages/login.html is not written in UTF-8"),
         ("locales/fr.po", 'msgid "a"\nnonsense\n', "own/locales/fr.po: "),
+        ("locales/fr.po", CATALOGUE.replace("utf-8", "utf-nine"), "utf-nine"),
+        ("locales/fr.po", CATALOGUE + '\nmsgid "%(count)s hours"\nmsgstr "%(counts)s heures"\n', "own/locales/fr.po:7: "),
+        ("locales/fr.po", CATALOGUE + '\nmsgid "%(count)s hours"\nmsgstr "%(count)s heures, 100 % sur"\n', "own/locales/fr.po:7: "),
         ("locales/pt_BR.po", CATALOGUE, "pt-br.po"),
     ],
 )
