@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.config.addresses import parse_public_url
 from gateway.config.model import Settings
 from gateway.config.report import Report
-from gateway.core.api import host_matches, taken_by
+from gateway.core.api import host_matches, meets_folder, taken_by
 
 
 def check_api(settings: Settings, report: Report) -> None:
@@ -16,6 +16,9 @@ def check_api(settings: Settings, report: Report) -> None:
     base = api.path.rstrip("/")
     if base == prefix or base.startswith(prefix + "/"):
         report.error(("api", "path"), f"lies among the gateway's own pages at {prefix}", f"leave it out, and the API is at {prefix}/api")
+        return
+    if meets_folder(base, prefix):
+        report.error(("api", "path"), f"puts paths of the API among the gateway's own pages at {prefix}", "change api.path or server.prefix")
         return
     hosts = list(api.hosts)
     if not hosts and settings.server.public_url is not None:

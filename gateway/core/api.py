@@ -68,6 +68,13 @@ def taken_by(path: str, base: str) -> str | None:
     return None
 
 
+def meets_folder(base: str, folder: str) -> bool:
+    """Whether one of the API's paths, when the API is at `base`, is `folder` or may be below it."""
+    segments = folder.split("/")
+    paths = (f"{base}{one}".split("/") for one in PATHS)
+    return any(len(path) >= len(segments) and all(ours in (theirs, ":id") for ours, theirs in zip(path, segments, strict=False)) for path in paths)
+
+
 def _route(rest: str) -> tuple[str | None, str]:
     if rest in _EXACT:
         return rest, ""

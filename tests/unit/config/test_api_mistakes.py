@@ -52,3 +52,21 @@ def test_a_route_at_or_below_a_path_of_the_api(tmp_path: Path, api: str, host: s
 )
 def test_where_it_is(tmp_path: Path, api: str, place: ApiPlace | None):
     assert make_snapshot(loaded(tmp_path, f"api: {api}\n")).api == place
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "wrong"),
+    [
+        ("/users", "/", True),
+        ("/metrics", "/", True),
+        ("/users/activate/7", "/", True),
+        ("/v1/users", "/v1", True),
+        ("/v1", "/v1", True),
+        ("/users", "/v1", False),
+        ("/user", "/", False),
+        ("/users/login/pages", "/", False),
+    ],
+)
+def test_paths_of_the_api_among_the_own_pages(tmp_path: Path, prefix: str, path: str, wrong: bool):
+    found = errors(tmp_path, SMALLEST.replace("{public_url", f"{{prefix: {prefix}, public_url") + f"api: {{path: {path}}}\n")
+    assert [problem.key for problem in found] == (["api.path"] if wrong else [])
