@@ -14,6 +14,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 from typing import Protocol
 
@@ -45,7 +46,9 @@ class SpoolSender:
     async def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
         """Raises NotSent when the file cannot be written."""
         name = message["Message-ID"].strip("<>").partition("@")[0]
-        content = f"Return-Path: <{sender}>\nDelivered-To: {recipient}\n".encode() + bytes(message).replace(b"\r\n", b"\n")
+        # An encoded word cannot stand in an address (RFC 2047 section 5).
+        written = message.as_bytes(policy=SMTP if recipient.isascii() else SMTPUTF8)
+        content = f"Return-Path: <{sender}>\nDelivered-To: {recipient}\n".encode() + written.replace(b"\r\n", b"\n")
         try:
             await asyncio.to_thread(self._write, name, content)
         except OSError as error:

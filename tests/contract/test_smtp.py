@@ -134,6 +134,11 @@ async def test_a_spool_folder_gets_a_file_for_each_message(tmp_path):
         await SpoolSender(tmp_path / "file").send(message_to(), FROM, "ann@example.com")
 
 
+async def test_a_spool_folder_gets_addresses_as_they_are(tmp_path):
+    await SpoolSender(tmp_path).send(message_to("änne@example.com"), FROM, "änne@example.com")
+    assert "To: änne@example.com\n".encode() in (tmp_path / "0190a.eml").read_bytes().replace(b"Delivered-To", b"")
+
+
 async def test_the_console_shows_what_a_person_would_read():
     written: list[str] = []
     sender = sender_of(MailSettings(MailWay.CONSOLE, FROM), written.append)
