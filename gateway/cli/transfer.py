@@ -17,7 +17,7 @@ from gateway.cli.desk import Desk, loaded_from, open_desk, run
 from gateway.cli.options import config_option
 from gateway.cli.statuses import REFUSED, fail
 from gateway.core.email import address_key
-from gateway.services.transfer import FIELDS, BadLine, Row, account_from, read, written
+from gateway.services.transfer import FIELDS, BadLine, Row, account_from, csv_cells, read, written
 from gateway.stores.accounts import Account, AddressTaken
 
 
@@ -115,4 +115,4 @@ def _print_csv(accounts: Iterable[dict[str, Any]], names: list[str]) -> None:
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
     for account in accounts:
-        writer.writerow(account | {"groups": ",".join(account["groups"])})
+        writer.writerow(csv_cells(account))

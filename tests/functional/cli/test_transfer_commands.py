@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import pty
@@ -136,6 +137,24 @@ def test_what_was_exported_can_be_imported(desk, tmp_path, options):
     assert other.bring(exported).exit_code == 0
     assert other.accounts() == desk.accounts()
     assert other.export(*options) == exported
+
+
+def test_no_name_is_a_formula_in_a_spreadsheet(local, tmp_path):
+    names = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "'Ann", "Ann"]
+    people = [{"email": f"{number}@example.com", "first_name": name, "last_name": name} for number, name in enumerate(names)]
+    local.bring(lines(*people, {"email": "=cmd|'/c'!a0@example.com", "name": "=2"}))
+    exported = local.export("--csv")
+    rows = list(csv.DictReader(exported.splitlines()))
+    assert {row["email"]: row["first_name"] for row in rows} == {
+        "'=cmd|'/c'!a0@example.com": "",
+        **{f"{number}@example.com": name for number, name in enumerate(["'=1+1", "'+1", "'-1", "'@SUM(A1)", "''=1", "'Ann", "Ann"])},
+    }
+    assert [row["name"][0] for row in rows if "cmd" in row["email"]] == ["'"]
+    (tmp_path / "other").mkdir()
+    other = Desk(tmp_path / "other")
+    assert other.bring(exported).exit_code == 0
+    assert other.export("--csv") == exported
+    assert [account.profile for account in other.accounts()] == [account.profile for account in local.accounts()]
 
 
 def test_hashes_leave_only_when_asked_for(local):
