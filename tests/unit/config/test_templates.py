@@ -42,6 +42,8 @@ def test_languages_of_the_snapshot(tmp_path):
     [
         ("pages/login.html", "{% block main %}\n{{ oops", "own/pages/login.html:2: "),
         ("pages/deep/x.html", "{% nonsense %}", "own/pages/deep/x.html:1: "),
+        ("pages/login.html", "\n{{ site|uper }}", "own/pages/login.html:2: "),
+        ("pages/login.html", "{% block a %}{% endblock %}\n{% block a %}{% endblock %}", "own/pages/login.html:2: "),
         ("letters/verify.txt", "{% endblock %}", "own/letters/verify.txt:1: "),
         ("pages/login.html", b"\xff", "own/pages/login.html is not written in UTF-8"),
         ("locales/fr.po", 'msgid "a"\nnonsense\n', "own/locales/fr.po: "),
