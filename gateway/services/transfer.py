@@ -29,6 +29,8 @@ FIELDS: Final = ("id", "email", "name", *OF_PROFILE, "state", "groups", "passwor
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _EARLIEST: Final = 1970
 _BETWEEN: Final = re.compile(r"[\s,;]+")
+#: 20260131 and 2026 are days of 1970 to whoever reads seconds, which nobody means.
+_DAY: Final = re.compile(r"[0-9]{4}|[0-9]{6}|[0-9]{8}")
 #: What people type about themselves, and what a spreadsheet would calculate (OWASP "CSV Injection"): in CSV it stands behind one apostrophe more.
 _TYPED: Final = ("email", "name", "first_name", "last_name")
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
@@ -229,6 +231,8 @@ def _time(fields: Mapping[str, object], name: str) -> float | None:
 
 
 def _seconds(text: str) -> float:
+    if _DAY.fullmatch(text):
+        raise ValueError
     try:
         return float(text)
     except ValueError:

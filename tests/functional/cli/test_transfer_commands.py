@@ -183,6 +183,7 @@ def test_hashes_leave_only_when_asked_for(local):
         ('{"email": "x@example.com", "birth_date": "2999-01-01"}', "birth_date cannot be used"),
         ('{"email": "x@example.com", "link": "javascript:alert(1)"}', "link cannot be used"),
         ('{"email": "x@example.com", "created": "yesterday"}', "created is neither a time"),
+        ('{"email": "x@example.com", "created": "20260131"}', "created is neither a time"),
         ('{"email": "x@example.com", "created": -1}', "created is neither a time"),
         ('{"email": "x@example.com", "created": 1e999}', "created is neither a time"),
         ('{"email": "x@example.com", "created": true}', "created is neither a time"),
