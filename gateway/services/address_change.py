@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.facts import Facts
+from gateway.core.identity import State
 from gateway.services.addresses import NotValid, canonical_address
 from gateway.services.audit import Audit, Event
 from gateway.services.effects import Effects
@@ -110,16 +111,17 @@ class AddressChange:
             return Throttled(wait)
         begun = self._pace.begin()
         other = await self._accounts.find(new)
-        taken = other is not None and other.identity.user_id != who.user_id
-        if not await self._accounts.set_pending_email(who.user_id, new):
+        owner = None if other is None or other.identity.user_id == who.user_id else other.identity
+        # A reset that came in between must not be undone by the old password.
+        if not await self._accounts.set_pending_email(who.user_id, new, epoch=account.epoch):
             raise Vanished
         # The same is written whoever has the address; a link that nobody is sent confirms nothing.
         confirm = await self._tickets.issue(snapshot, Purpose.EMAIL, who.user_id, {"email": new}, code=False)
         cancel = await self._tickets.issue(snapshot, Purpose.EMAIL_CANCEL, who.user_id, {}, code=False)
         self._audit.record(Event.EMAIL_ASK, user=who.user_id, email=who.email, address=facts.client, session=found.member)
         places = snapshot.places
-        if taken:
-            await self._postbox.post(snapshot, new, "email_taken", language, facts=facts)
+        if owner is not None:  # told where the owner reads it: another spelling may be another's mailbox
+            await self._postbox.post(snapshot, owner.email, "email_taken", language, facts=facts)
         else:
             link = places.public_url(f"/account/email/confirm?token={confirm.token}")
             await self._postbox.post(snapshot, new, "email_confirm", language, facts=facts, link=link, lasts=int(confirm.life))
@@ -143,6 +145,9 @@ class AddressChange:
         if held is None:
             return Bad()
         email = held.payload["email"]
+        account = await self._accounts.get(held.user_id)
+        if account is None or account.identity.state is State.DISABLED:
+            return Bad()  # disabling an account disables its links
         try:
             effect = await self._accounts.confirm_email(held.user_id, email)
         except AddressTaken:

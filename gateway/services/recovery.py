@@ -123,9 +123,13 @@ class Recovery:
             stored = await self._passwords.hash(password)
         except Busy:
             return Throttled(BUSY_AGAIN)
+        begun = self._pace.begin()  # hashing takes as long as it takes, for everybody: what may tell something begins here
         typed = typed_code(code)
         account = None if typed is None else await self._account(await self._tickets.take_by_code(snapshot, Purpose.RESET, user_id, typed))
-        return Bad() if account is None else await self._finish(snapshot, facts, account, stored, language)
+        if account is None:
+            await self._pace.keep(begun)
+            return Bad()
+        return await self._finish(snapshot, facts, account, stored, language)
 
     async def reset_with_code(
         self, snapshot: Snapshot, facts: Facts, email: str, code: str, password: str, language: str = "en"
@@ -133,11 +137,7 @@ class Recovery:
         """The same where an address is all that somebody can name. One answer, in one time, for every address that has no such code."""
         address = known_address(email)
         account = None if address is None else await self._accounts.find(address)
-        begun = self._pace.begin()
-        outcome = await self.reset_by_code(snapshot, facts, "" if account is None else account.identity.user_id, code, password, language)
-        if isinstance(outcome, Bad):
-            await self._pace.keep(begun)
-        return outcome
+        return await self.reset_by_code(snapshot, facts, "" if account is None else account.identity.user_id, code, password, language)
 
     async def _help(self, snapshot: Snapshot, facts: Facts, account: Account, language: str) -> None:
         who = account.identity

@@ -85,8 +85,9 @@ class AccountStore(Protocol):
     async def contest(self, user_id: str) -> None:
         """Somebody signed up for it again; until it is verified, nobody knows whose password it has. Nothing for any other state than created."""
 
-    async def set_pending_email(self, user_id: str, email: str | None) -> bool:
-        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""
+    async def set_pending_email(self, user_id: str, email: str | None, *, epoch: int | None = None) -> bool:
+        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account. With
+        `epoch`, only while the account's epoch is that."""
 
     async def confirm_email(self, user_id: str, expected: str) -> SessionEffect | None:
         """Make the pending address the account's and void every token, if it is still `expected`; None if not. Raises AddressTaken."""

@@ -130,13 +130,16 @@ class SqlAccountStore:
 
         await self._database.write(work)
 
-    async def set_pending_email(self, user_id: str, email: str | None) -> bool:
-        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account."""
+    async def set_pending_email(self, user_id: str, email: str | None, *, epoch: int | None = None) -> bool:
+        """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account. With
+        `epoch`, only while the account's epoch is that."""
+        only = true() if epoch is None else USERS.c.session_epoch == epoch
 
         def work(connection: Connection) -> bool:
-            changed = connection.execute(update(USERS).where(USERS.c.id == user_id).values(pending_email=email)).rowcount
+            if not connection.execute(update(USERS).where(USERS.c.id == user_id, only).values(pending_email=email)).rowcount:
+                return False
             _void(connection, user_id, (Purpose.EMAIL, Purpose.EMAIL_CANCEL))
-            return changed > 0
+            return True
 
         return await self._database.write(work)
 
