@@ -163,7 +163,7 @@ def make_process(
     languages = Languages(own)
     letters = Letters(languages.translate, None if own is None else own / "letters")
     mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
-    upkeep = Upkeep(tables.tokens, tables.failures, live, clocks.wall)
+    upkeep = Upkeep(accounts, tables.tokens, tables.failures, live, audit, clocks.wall)
     watch = Watch(sessions, live)
     problems = Problems(Renderer(languages, own))
     upstreams = Upstreams()

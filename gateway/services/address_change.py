@@ -111,7 +111,9 @@ class AddressChange:
             return Throttled(wait)
         begun = self._pace.begin()
         other = await self._accounts.find(new)
-        owner = None if other is None or other.identity.user_id == who.user_id else other.identity
+        # Who only signed up for the address has not shown that it is theirs, and must not keep its owner from it.
+        given = other is None or other.identity.user_id == who.user_id or other.signed_up is not None
+        owner = None if given or other is None else other.identity
         # A reset that came in between must not be undone by the old password.
         if not await self._accounts.set_pending_email(who.user_id, new, epoch=account.epoch):
             raise Vanished
@@ -148,13 +150,15 @@ class AddressChange:
         account = await self._accounts.get(held.user_id)
         if account is None or account.identity.state is State.DISABLED:
             return Bad()  # disabling an account disables its links
+        other = await self._accounts.find(email)
         try:
             effect = await self._accounts.confirm_email(held.user_id, email)
         except AddressTaken:
             return Bad()
         if effect is None:
             return Bad()
-        self._audit.record(Event.EMAIL_CHANGE, user=held.user_id, email=email, address=facts.client)
+        replaced = None if other is None or other.identity.user_id == held.user_id else other.identity.user_id
+        self._audit.record(Event.EMAIL_CHANGE, user=held.user_id, email=email, address=facts.client, replaced=replaced)
         try:
             await self._effects.apply(effect)
         except StoreAway:

@@ -163,7 +163,7 @@ class SignUp:
             return  # somebody else took the address and deleted it again, in this moment
         known = account.identity
         if not new:
-            await self._accounts.contest(known.user_id)
+            await self._accounts.contest(known.user_id, self._clock())
         self._audit.record(Event.USER_SIGNUP, outcome="success" if new else "exists", user=known.user_id, email=known.email, address=facts.client)
         if (new and known.state is State.VERIFIED) or not await self._may_write(attempt.address):
             return
@@ -180,7 +180,8 @@ class SignUp:
         now = self._clock()
         state = State.CREATED if snapshot.signup.require_verification else State.VERIFIED
         identity = Identity(new_user_id(now), attempt.address, attempt.name, (), state)
-        account = Account(identity, attempt.stored, epoch=1, created=now, last_login=None, profile=attempt.profile)
+        waits = now if state is State.CREATED else None
+        account = Account(identity, attempt.stored, epoch=1, created=now, last_login=None, profile=attempt.profile, signed_up=waits)
         try:
             await self._accounts.add(account)
         except AddressTaken:  # another attempt was quicker: this one is the second

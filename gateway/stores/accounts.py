@@ -17,7 +17,8 @@ class AddressTaken(Exception):
 @dataclass(frozen=True, slots=True)
 class Account:
     """A row of `users`. Times are seconds since 1970; `password_hash` is None when no password is set, `pending_email` when no other address waits
-    for its confirmation; `contested` when somebody signed up again for an account that waits for its verification: its password may be either one's.
+    for its confirmation; `contested` when somebody signed up again for an account that waits for its verification: its password may be either one's;
+    `signed_up` when somebody last signed up for it, while nobody has confirmed it and no administrator has touched it: such an account gives way.
     Logins that failed in a row are counted by address, in stores/failures.py."""
 
     identity: Identity
@@ -28,6 +29,7 @@ class Account:
     profile: Profile = Profile()
     pending_email: str | None = None
     contested: bool = False
+    signed_up: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,20 @@ class AccountStore(Protocol):
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
 
-    async def contest(self, user_id: str) -> None:
+    async def contest(self, user_id: str, now: float) -> None:
         """Somebody signed up for it again; until it is verified, nobody knows whose password it has. Nothing for any other state than created."""
+
+    async def prune(self, before: float, now: float, limit: int) -> Sequence[Account]:
+        """Delete accounts that were last signed up for before then, and for which no mailed link is good any more; what was deleted, at most `limit`.
+        Sessions feel nothing: nobody has logged in to them."""
 
     async def set_pending_email(self, user_id: str, email: str | None, *, epoch: int | None = None) -> bool:
         """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account. With
         `epoch`, only while the account's epoch is that."""
 
     async def confirm_email(self, user_id: str, expected: str) -> SessionEffect | None:
-        """Make the pending address the account's and void every token, if it is still `expected`; None if not. Raises AddressTaken."""
+        """Make the pending address the account's and void every token, if it is still `expected`; None if not. An account of that address that
+        somebody signed up for and nobody confirmed is deleted. Raises AddressTaken for any other."""
 
     async def rehash(self, user_id: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""

@@ -83,9 +83,9 @@ async def test_an_account_is_contested_only_until_it_is_verified(store, state):
     ann = sample_account("ann", state=state)
     user = ann.identity.user_id
     await store.add(ann)
-    await store.contest(user)
-    await store.contest(user)
-    await store.contest("nobody")
+    await store.contest(user, NOW)
+    await store.contest(user, NOW)
+    await store.contest("nobody", NOW)
     assert await store.get(user) == replace(ann, contested=state is State.CREATED)
     await store.verify(user, None)
     assert not (await store.get(user)).contested

@@ -116,6 +116,34 @@ async def test_what_accounts_hold_survives_every_step(database):
     assert await database.read(lambda connection: connection.scalar(text(keys))) == migrated
 
 
+async def test_of_accounts_that_wait_those_give_way_that_are_known_to_come_from_a_sign_up(database):
+    await to_version(database, "0002")
+    users = ", ".join(
+        f"('{name}', '{name}@example.com', '{name}@example.com', '', '{state}', '{groups}', NULL, 1, 3.5, NULL)"
+        for name, state, groups in (
+            ("signed", "created", "[]"),
+            ("added", "created", "[]"),
+            ("contested", "created", "[]"),
+            ("grouped", "created", '["staff"]'),
+            ("verified", "verified", "[]"),
+        )
+    )
+    columns = "id, email, email_key, name, state, groups, password_hash, session_epoch, created, last_login"
+    trail = ", ".join(
+        f"({number}, {number}.5, 'user:signup', '{outcome}', '{name}', '{{}}')"
+        for number, (name, outcome) in enumerate(
+            [("signed", "success"), ("signed", "exists"), ("contested", "exists"), ("grouped", "success"), ("verified", "success")], 10
+        )
+    )
+    await database.write(lambda connection: connection.execute(text(f"INSERT INTO users ({columns}) VALUES {users}")))
+    await database.write(
+        lambda connection: connection.execute(text(f"INSERT INTO audit (id, time, event, outcome, user_id, details) VALUES {trail}"))
+    )
+    await schema.upgrade(database)
+    found = {account.identity.user_id: account.signed_up for account in await SqlAccountStore(database).list()}
+    assert found == {"signed": 11.5, "added": None, "contested": None, "grouped": None, "verified": None}
+
+
 async def test_a_step_that_fails_leaves_the_version_before(database):
     await to_version(database, "0001")
     await database.write(lambda connection: connection.execute(text("CREATE TABLE login_failures (key INTEGER)")))

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Select, case, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import Connection, CursorResult, Select, and_, case, delete, exists, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.email import address_key, folded
@@ -31,6 +31,8 @@ _ARGON2_TAIL: Final = 67
 _BCRYPT_HEAD: Final = 7
 #: Rows or values in one statement; PostgreSQL's protocol has room for 32 767 values.
 _AT_ONCE: Final = 1000
+#: Accounts that a sign-up made, that nobody has confirmed and no administrator has touched.
+_GIVES_WAY: Final = and_(USERS.c.state == State.CREATED.value, USERS.c.signed_up.is_not(None))
 
 
 class SqlAccountStore:
@@ -94,16 +96,17 @@ class SqlAccountStore:
 
     async def set_state(self, user_id: str, state: State) -> SessionEffect | None:
         """None when there is no such account. Disabling also ends the sessions."""
-        return await self._change(user_id, {"state": state.value}, ends=state is State.DISABLED)
+        return await self._change(user_id, {"state": state.value, "signed_up": None}, ends=state is State.DISABLED)
 
     async def set_groups(self, user_id: str, groups: tuple[str, ...]) -> SessionEffect | None:
         """None when there is no such account."""
-        return await self._change(user_id, {"groups": json.dumps(groups)}, ends=False)
+        return await self._change(user_id, {"groups": json.dumps(groups), "signed_up": None}, ends=False)
 
     async def set_password(self, user_id: str, password_hash: str, *, epoch: int | None = None) -> SessionEffect | None:
         """Also ends the sessions, voids every token and forgets a pending address. With `epoch`, only while the account's epoch is that."""
         only = None if epoch is None else USERS.c.session_epoch == epoch
-        return await self._change(user_id, {"password_hash": password_hash, "pending_email": None}, ends=True, voids=tuple(Purpose), only=only)
+        values = {"password_hash": password_hash, "pending_email": None, "signed_up": None}
+        return await self._change(user_id, values, ends=True, voids=tuple(Purpose), only=only)
 
     async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
         """`name` is what upstreams are told. None when there is no such account."""
@@ -115,20 +118,35 @@ class SqlAccountStore:
 
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""
-        values: dict[str, Any] = {"state": State.VERIFIED.value, "contested": False} | (
+        values: dict[str, Any] = {"state": State.VERIFIED.value, "contested": False, "signed_up": None} | (
             {} if password_hash is None else {"password_hash": password_hash}
         )
         only = USERS.c.state == State.CREATED.value
         return await self._change(user_id, values, ends=password_hash is not None, voids=(Purpose.VERIFY,), only=only)
 
-    async def contest(self, user_id: str) -> None:
+    async def contest(self, user_id: str, now: float) -> None:
         """Somebody signed up for it again. Nothing for any other state than created."""
-        again = update(USERS).where(USERS.c.id == user_id, USERS.c.state == State.CREATED.value, ~USERS.c.contested).values(contested=True)
+        later = case((USERS.c.signed_up.is_not(None), literal(now)))  # an administrator's account stays one
+        again = update(USERS).where(USERS.c.id == user_id, USERS.c.state == State.CREATED.value).values(contested=True, signed_up=later)
 
         def work(connection: Connection) -> None:
             connection.execute(again)
 
         await self._database.write(work)
+
+    async def prune(self, before: float, now: float, limit: int) -> Sequence[Account]:
+        """Delete accounts that were last signed up for before then, and for which no mailed link is good any more; what was deleted."""
+        link = exists().where(TOKENS.c.user_id == USERS.c.id, TOKENS.c.purpose == Purpose.VERIFY.value, TOKENS.c.expires > now)
+        # Locked, each is judged as it is then: PostgreSQL reads a row anew that somebody has just verified.
+        gone = select(USERS.c.id).where(_GIVES_WAY, USERS.c.signed_up < before, ~link).limit(limit).with_for_update(skip_locked=True)
+
+        def work(connection: Connection) -> Sequence[Account]:
+            ids = list(connection.scalars(gone))
+            pruned = [account_of(row) for row in connection.execute(delete(USERS).where(USERS.c.id.in_(ids)).returning(*USERS.c))]
+            connection.execute(delete(TOKENS).where(TOKENS.c.user_id.in_(ids)))
+            return pruned
+
+        return await self._database.write(work)
 
     async def set_pending_email(self, user_id: str, email: str | None, *, epoch: int | None = None) -> bool:
         """The address that waits for its confirmation, or None; tokens of an earlier one are void. Sessions feel nothing. False without account. With
@@ -144,12 +162,18 @@ class SqlAccountStore:
         return await self._database.write(work)
 
     async def confirm_email(self, user_id: str, expected: str) -> SessionEffect | None:
-        """Make the pending address the account's and void every token, if it is still `expected`; None if not. Raises AddressTaken."""
+        """Make the pending address the account's and void every token, if it is still `expected`; None if not. An account of that address that
+        somebody signed up for and nobody confirmed is deleted. Raises AddressTaken for any other."""
+        in_the_way = delete(USERS).where(_GIVES_WAY, USERS.c.email_key == address_key(expected), USERS.c.id != user_id).returning(USERS.c.id)
+
+        def make_room(connection: Connection) -> None:
+            for other in connection.scalars(in_the_way).all():
+                _void(connection, other, tuple(Purpose))
 
         def values(row: Any) -> dict[str, Any]:
             return {"pending_email": None, **address_columns(expected, row.name)}
 
-        return await self._rewrite(user_id, USERS.c.pending_email == expected, values, voids=tuple(Purpose))
+        return await self._rewrite(user_id, USERS.c.pending_email == expected, values, voids=tuple(Purpose), before=make_room)
 
     async def rehash(self, user_id: str, old: str, new: str) -> None:
         """Replace a hash by a stronger one of the same password, if it is still `old`; sessions feel nothing."""
@@ -263,13 +287,20 @@ class SqlAccountStore:
         return await self._database.write(work)
 
     async def _rewrite(
-        self, user_id: str, only: Any, values: Callable[[Any], dict[str, Any]], voids: tuple[Purpose, ...] = ()
+        self,
+        user_id: str,
+        only: Any,
+        values: Callable[[Any], dict[str, Any]],
+        voids: tuple[Purpose, ...] = (),
+        before: Callable[[Connection], None] | None = None,
     ) -> SessionEffect | None:
-        """Change what is made of what stands there; the row is locked first. Raises AddressTaken."""
+        """Change what is made of what stands there; the row is locked first, then comes `before`. Raises AddressTaken."""
         reading = select(USERS.c.email, USERS.c.name).where(USERS.c.id == user_id, only).with_for_update()
 
         def work(connection: Connection) -> SessionEffect | None:
             row = connection.execute(reading).first()
+            if row is not None and before is not None:
+                before(connection)
             return None if row is None else self._changed(connection, user_id, only, values(row), ends=False, voids=voids)
 
         return await self._unless_taken(work)

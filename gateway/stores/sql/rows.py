@@ -27,6 +27,7 @@ def account_row(account: Account) -> dict[str, Any]:
         "last_login": account.last_login,
         "pending_email": account.pending_email,
         "contested": account.contested,
+        "signed_up": account.signed_up,
         **address_columns(who.email, who.name),
         **profile_columns(account.profile),
     }
@@ -57,4 +58,5 @@ def account_of(row: Row[Any]) -> Account:
     """The account that `row` of `users` is."""
     identity = Identity(row.id, row.email, row.name, tuple(json.loads(row.groups)), State(row.state))
     profile = Profile(row.first_name, row.last_name, row.phone, row.birth_date, row.link)
-    return Account(identity, row.password_hash, row.session_epoch, row.created, row.last_login, profile, row.pending_email, row.contested)
+    more = (profile, row.pending_email, row.contested, row.signed_up)
+    return Account(identity, row.password_hash, row.session_epoch, row.created, row.last_login, *more)

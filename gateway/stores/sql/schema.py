@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from gateway.stores.sql.engine import LONG, Database, create_file
 
 #: What migrations/versions/ holds, oldest first; a test holds that both agree.
-VERSIONS: Final = ("0001", "0002")
+VERSIONS: Final = ("0001", "0002", "0003")
 #: Any number that nothing else in the database locks.
 _LOCK: Final = 0x67_61_74_65
 #: Where Alembic notes the version.

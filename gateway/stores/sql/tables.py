@@ -22,7 +22,7 @@ NAMING: Final = {
 METADATA: Final = MetaData(naming_convention=NAMING)
 
 #: Accounts. `email_key` is `core.email.address_key(email)`; `groups` is a JSON list of names; `session_epoch` rises with every change that the
-#: account's sessions must feel; `search_key` is what a search looks into (accounts.py makes it of address and names).
+#: account's sessions must feel; `search_key` is what a search looks into (accounts.py makes it of address and names). `signed_up`: see `Account`.
 USERS: Final = Table(
     "users",
     METADATA,
@@ -44,6 +44,7 @@ USERS: Final = Table(
     Column("pending_email", String(254)),
     Column("contested", Boolean, nullable=False, server_default=text("false")),
     Column("search_key", Text, nullable=False, server_default=text("''")),
+    Column("signed_up", Double, index=True),
     CheckConstraint("state IN ('created', 'verified', 'expired', 'disabled')", name="state"),
 )
 

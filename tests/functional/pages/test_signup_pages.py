@@ -54,7 +54,7 @@ async def test_somebody_signs_up_confirms_with_the_link_and_logs_in(either: Site
             assert page.form.types == {"csrf_token": "hidden", "token": "hidden"}, "the browser that signed up is asked for nothing"
         account = await site.accounts.find(EMAIL)
         assert account is not None
-        assert account.identity.state is State.CREATED
+        assert (account.identity.state, account.signed_up) == (State.CREATED, site.clock.now)
         page = await nora.submit(page.form)
         assert page.status == 200
         assert "Your account is ready" in page.words

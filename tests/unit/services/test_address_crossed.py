@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from gateway.core.facts import Facts
 from gateway.core.identity import State
 from gateway.crypto.passwords import CHEAPEST, Hasher
-from gateway.services.address_change import AddressChange, Asked, Bad
+from gateway.services.address_change import AddressChange, Asked, Bad, Moved
 from gateway.services.audit import Audit
 from gateway.services.effects import Effects
 from gateway.services.pace import Pace
@@ -63,7 +64,8 @@ class World:
 
     def __init__(self, database: Database, clock: SettableClock) -> None:
         self.snapshot, self.hasher = sample_snapshot(), Hasher(CHEAPEST)
-        audit = Audit(lambda line: None, clock)
+        self.trail: list[str] = []
+        audit = Audit(self.trail.append, clock)
         records = Records(MemorySessionStore(clock), "gw:")
         self.accounts = SqlAccountStore(database)
         self.sessions = Sessions(records, Renewal(records, clock), audit, clock)
@@ -124,3 +126,24 @@ async def test_the_owner_of_a_taken_address_is_told_where_the_owner_reads_it(wor
     await world.accounts.add(replace(sample_account(), identity=replace(ANN, user_id="7" * 8, email="Bob@example.org")))
     assert isinstance(await world.ask(found, "bOB@example.org"), Asked)
     assert world.letters.sent["email_taken"][0] == "Bob@example.org"
+
+
+async def test_a_sign_up_that_nobody_confirmed_keeps_nobody_from_the_address(world: World) -> None:
+    found = await world.login()
+    waits = sample_account("bob", state=State.CREATED)
+    await world.accounts.add(replace(waits, signed_up=waits.created))
+    assert isinstance(await world.ask(found, "bob@example.com"), Asked)
+    assert "email_taken" not in world.letters.sent
+    assert isinstance(await world.change.confirm(world.snapshot, sample_facts(), world.letters.sent["email_confirm"][1]), Moved)
+    account = await world.accounts.find("bob@example.com")
+    assert account is not None
+    assert account.identity.user_id == ANN.user_id
+    assert json.loads(world.trail[-1])["replaced"] == waits.identity.user_id
+
+
+async def test_an_account_that_an_administrator_added_keeps_its_address(world: World) -> None:
+    found = await world.login()
+    await world.accounts.add(sample_account("bob", state=State.CREATED))
+    assert isinstance(await world.ask(found, "bob@example.com"), Asked)
+    assert world.letters.sent["email_taken"][0] == "bob@example.com"
+    assert "email_confirm" not in world.letters.sent
