@@ -168,7 +168,7 @@ def make_process(
     problems = Problems(Renderer(languages, own))
     upstreams = Upstreams()
     proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
-    pace, tickets = Pace(), Tickets(tables.tokens, clocks.wall)
+    pace, tickets = Pace(), Tickets(tables.tokens, throttle, clocks.wall)
     verification = Verification(tables.accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
     signup = SignUp(tables.accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)
     recovery = Recovery(tables.accounts, tickets, verification, mailer, passwords, throttle, effects, audit, pace)

@@ -1,7 +1,9 @@
 """Tickets: what is mailed to somebody so that they can prove that it arrived, as a link's token and as a code of six digits.
 
 Only hashes are kept. What belongs to a ticket (the password of one attempt to sign up, say) is sealed beside it and bound to it. A ticket is good
-once, for one purpose, and until its time is over; its code for at most a day and five tries, whoever makes them.
+once, for one purpose, and until its time is over; its code for at most a day and five tries, whoever makes them. Six digits are few, and whoever
+asks for new codes again and again has five tries with each: so all codes of an account for one purpose share a number of tries a day, past which even
+the right one is wrong, until tomorrow. Links go on working. NIST SP 800-63B section 5.2.2.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Final
 from gateway.crypto.keys import Purpose as KeyPurpose
 from gateway.crypto.mailed import code_macs, new_code, new_token, spoken, token_hash
 from gateway.crypto.sealing import open_note, seal_note
+from gateway.services.throttle import Throttle
 from gateway.snapshot import Snapshot
 from gateway.stores.tokens import Purpose, Token, TokenStore
 
@@ -30,6 +33,8 @@ LIFE: Final[Mapping[Purpose, float]] = {
 #: The longest life of a code (seconds), and how often it may be tried.
 CODE_LIFE: Final = 24 * 3600.0
 CODE_TRIES: Final = 5
+#: Codes that may be typed for one account and purpose, the right one included: so many in so many seconds.
+CODES_A_DAY: Final = (30, 86_400.0)
 _USER_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -54,8 +59,9 @@ class Held:
 class Tickets:
     """Methods raise StoreAway. `clock` returns seconds since 1970."""
 
-    def __init__(self, store: TokenStore, clock: Callable[[], float]) -> None:
+    def __init__(self, store: TokenStore, throttle: Throttle, clock: Callable[[], float]) -> None:
         self._store = store
+        self._throttle = throttle
         self._clock = clock
 
     async def issue(
@@ -94,8 +100,9 @@ class Tickets:
         return None if hashed is None else _held(snapshot, await self._store.consume(hashed, purpose, self._clock()))
 
     async def take_by_code(self, snapshot: Snapshot, purpose: Purpose, user_id: str, code: str) -> Held | None:
-        """The user's ticket of that code (six digits), which nobody gets a second time. A wrong code counts. What is no user's id has none."""
-        if not _USER_ID.fullmatch(user_id):
+        """The user's ticket of that code (six digits), which nobody gets a second time. A wrong code counts. What is no user's id has none, nor has
+        who was tried too often today."""
+        if not _USER_ID.fullmatch(user_id) or await self._throttle.allow(f"codes/{purpose}", user_id, *CODES_A_DAY) > 0:
             return None
         macs = code_macs(snapshot.keys, purpose.value, user_id, code)
         return _held(snapshot, await self._store.try_code(user_id, purpose, macs, self._clock()))

@@ -173,7 +173,7 @@ class Site:
         self.snapshot = site_snapshot()
         self.exchanges: list[Exchange] = []
         self.trail: SqlTrailStore
-        self.tokens: SqlTokenStore
+        self.tickets: Tickets
         self.effects: Effects
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -267,7 +267,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
         slept.append(seconds)
 
     tokens, trail = SqlTokenStore(database), SqlTrailStore(database)
-    pace, tickets = pace or Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, clock)
+    pace, tickets = pace or Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, throttle, clock)
     effects = Effects(accounts, sessions, Live(site_snapshot()), audit_lines.append)
     verification = Verification(accounts, tickets, postbox, passwords, throttle, effects, audit, pace)
     signup = SignUp(accounts, verification, postbox, passwords, throttle, audit, pace, clock)
@@ -283,7 +283,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
         *account_endpoints(sessions, problems, service, change, History(trail)),
     )
     site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
-    site.slept, site.tokens, site.trail, site.effects = slept, tokens, trail, effects
+    site.slept, site.tickets, site.trail, site.effects = slept, tickets, trail, effects
     site.hasher, site.world, site.signup = hasher, world, signup
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()

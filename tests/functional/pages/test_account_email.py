@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.identity import State
-from gateway.services.tickets import Purpose, Tickets
+from gateway.services.tickets import Purpose
 from tests.browser import Browser, Page
 from tests.functional.pages.site import AUTH, PASSWORD, Site
 from tests.samples import sample_account
@@ -175,13 +175,12 @@ async def test_only_the_latest_change_can_be_confirmed(site: Site):
 
 
 async def test_a_reset_link_that_went_to_the_old_address_is_void(site: Site):
-    tickets = Tickets(site.tokens, site.clock)
     async with site.browser() as ann:
         await site.login(ann)
         await ask(ann)
-        reset = await tickets.issue(site.snapshot, Purpose.RESET, ANN, {})
+        reset = await site.tickets.issue(site.snapshot, Purpose.RESET, ANN, {})
         await press(site, site.postbox.last("email_confirm").link)
-        assert await tickets.look(site.snapshot, Purpose.RESET, reset.token) is None
+        assert await site.tickets.look(site.snapshot, Purpose.RESET, reset.token) is None
 
 
 @pytest.mark.parametrize("path", ["confirm", "cancel"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.services.tickets import Purpose, Tickets
+from gateway.services.tickets import Purpose
 from gateway.snapshot import ThrottleLimits
 from tests.browser import Browser, Page
 from tests.functional.pages.site import AUTH, PASSWORD, Site
@@ -114,13 +114,12 @@ async def test_wrong_ones_count_with_the_logins(either: Site):
 
 
 async def test_links_that_were_mailed_before_are_void(site: Site):
-    tickets = Tickets(site.tokens, site.clock)
-    reset = await tickets.issue(site.snapshot, Purpose.RESET, ANN, {})
+    reset = await site.tickets.issue(site.snapshot, Purpose.RESET, ANN, {})
     async with site.browser() as ann:
         await site.login(ann)
-        assert await tickets.look(site.snapshot, Purpose.RESET, reset.token) is not None
+        assert await site.tickets.look(site.snapshot, Purpose.RESET, reset.token) is not None
         await change(ann)
-    assert await tickets.look(site.snapshot, Purpose.RESET, reset.token) is None
+    assert await site.tickets.look(site.snapshot, Purpose.RESET, reset.token) is None
 
 
 async def test_a_store_that_goes_away_loses_no_change(site: Site):

@@ -8,8 +8,10 @@ import re
 import pytest
 
 from gateway.core.identity import State
+from gateway.services.tickets import Purpose
 from tests.browser import Browser, Page
 from tests.functional.pages.site import AUTH, PASSWORD, Posted, Site, site_snapshot
+from tests.samples import sample_account
 
 CHOSEN = "the moon is made of brass"
 ANN = "ann@example.com"
@@ -101,6 +103,26 @@ async def test_a_code_is_void_after_five_tries_and_its_link_is_not(either: Site)
         for _ in range(5):
             assert (await ann.submit(form, email=ANN, token=f"{(int(code) + 1) % 10**6:06}", password=CHOSEN, password_confirm=CHOSEN)).status == 422
         assert (await ann.submit(form, email=ANN, token=code, password=CHOSEN, password_confirm=CHOSEN)).status == 422
+        page = await ann.get(last(site).link)
+        assert "Your password has been changed" in (await ann.submit(page.form, password=CHOSEN, password_confirm=CHOSEN)).words
+
+
+async def test_codes_that_are_asked_for_again_and_again_cannot_be_guessed(either: Site):
+    """Whoever has seen all letters of an hour has fifteen tries; the day has room for thirty, and then the right code is as wrong as any."""
+    site = either
+    async with site.browser() as ann:
+        await forget(site, ann)
+        form = (await ann.get(f"{AUTH}/_auth/reset")).form
+        answers = []
+        for _ in range(6):
+            right = (await site.tickets.issue(site.snapshot, Purpose.RESET, sample_account().identity.user_id, {})).code.replace(" ", "")
+            for _ in range(5):
+                await site.forward(60)
+                answers.append(await ann.submit(form, email=ANN, token=f"{(int(right) + 1) % 10**6:06}", password=CHOSEN, password_confirm=CHOSEN))
+        await forget(site, ann)
+        answers.append(await ann.submit(form, email=ANN, token=str(last(site).values["code"]), password=CHOSEN, password_confirm=CHOSEN))
+        assert {(page.status, page.words) for page in answers} == {(422, answers[0].words)}
+        assert "This code is not right" in answers[0].words
         page = await ann.get(last(site).link)
         assert "Your password has been changed" in (await ann.submit(page.form, password=CHOSEN, password_confirm=CHOSEN)).words
 

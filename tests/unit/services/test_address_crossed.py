@@ -72,7 +72,7 @@ class World:
         self.passwords, self.letters = Crossed(self.hasher, 1), Letters()
         effects = Effects(self.accounts, self.sessions, Live(self.snapshot), lambda line: None)
         throttle = Throttle(MemoryThrottleStore(clock), "gw:", SqlFailureStore(database))
-        proof, tickets = Proof(throttle, self.passwords, audit, clock), Tickets(SqlTokenStore(database), clock)
+        proof, tickets = Proof(throttle, self.passwords, audit, clock), Tickets(SqlTokenStore(database), throttle, clock)
         self.change = AddressChange(self.accounts, tickets, self.letters, proof, throttle, effects, audit, Pace(0.0))
 
     async def login(self) -> Found:

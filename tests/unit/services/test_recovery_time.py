@@ -60,7 +60,7 @@ async def test_a_wrong_code_waits_however_long_hashing_took(tmp_path: Path, cloc
     records = Records(MemorySessionStore(clock), "gw:")
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
     throttle = Throttle(MemoryThrottleStore(clock), "gw:", SqlFailureStore(database))
-    effects, tickets = Effects(accounts, sessions, Live(snapshot), lambda line: None), Tickets(SqlTokenStore(database), clock)
+    effects, tickets = Effects(accounts, sessions, Live(snapshot), lambda line: None), Tickets(SqlTokenStore(database), throttle, clock)
     passwords, pace = Slow(Hasher(CHEAPEST), 1), Pace(1.0, clock, sleep)
     passwords.clock = clock
     verification = Verification(accounts, tickets, Letters(), passwords, throttle, effects, audit, pace)
