@@ -7,7 +7,7 @@ serving process (`Felt`). People are named by address; whatever cannot be an add
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from typing import Protocol
@@ -89,8 +89,8 @@ class Accounts:
         """A new account. Raises AddressTaken too."""
         address = canonical_address(email, special_use=True)
         identity = Identity(new_user_id(self._clock()), address, canonical_name(name), canonical_groups(groups), state)
-        stored = await self._hash(password, identity)
-        account = Account(identity, stored, epoch=1, created=self._clock(), last_login=None)
+        account = Account(identity, None, epoch=1, created=self._clock(), last_login=None)
+        account = replace(account, password_hash=await self._hash(password, account))
         try:
             await self._store.add(account)
         except AddressTaken:
@@ -140,7 +140,7 @@ class Accounts:
     async def set_password(self, email: str, password: str) -> Changed:
         """Also ends the sessions and forgets failed logins."""
         account = await self.find(email)
-        effect = await self._store.set_password(account.identity.user_id, await self._hash(password, account.identity))
+        effect = await self._store.set_password(account.identity.user_id, await self._hash(password, account))
         return await self._done(Event.USER_PASSWORD, account, effect, forgive=True)
 
     async def set_groups(self, email: str, groups: tuple[str, ...]) -> Changed:
@@ -203,8 +203,8 @@ class Accounts:
         except StoreAway:
             return account
 
-    async def _hash(self, password: str, owner: Identity) -> str:
-        weakness = self._policy.weakness(password, (owner.email, owner.name))
+    async def _hash(self, password: str, owner: Account) -> str:
+        weakness = self._policy.weakness(password, owner.words)
         if weakness is not None:
             raise Weak(weakness)
         return await self._passwords.hash(password)

@@ -97,7 +97,7 @@ class Recovery:
         account = await self._account(await self._tickets.look(snapshot, Purpose.RESET, token))
         if account is None:
             return Bad()
-        weakness = snapshot.password.weakness(password, (account.identity.email, account.identity.name))
+        weakness = snapshot.password.weakness(password, account.words)
         if weakness is not None:
             return Weak(weakness)
         try:
@@ -111,7 +111,8 @@ class Recovery:
     async def reset_by_code(
         self, snapshot: Snapshot, facts: Facts, user_id: str, code: str, password: str, language: str = "en"
     ) -> Done | Bad | Weak | Throttled:
-        """The same with a code. Who is behind `user_id` is not told by anything that comes before the code is right."""
+        """The same with a code. Who is behind `user_id` is not told by anything that comes before the code is right: only then the password is judged
+        with their own words, and the code stays good for a better one."""
         weakness = snapshot.password.weakness(password)
         if weakness is not None:
             return Weak(weakness)
@@ -125,10 +126,16 @@ class Recovery:
             return Throttled(BUSY_AGAIN)
         begun = self._pace.begin()  # hashing takes as long as it takes, for everybody: what may tell something begins here
         typed = typed_code(code)
-        account = None if typed is None else await self._account(await self._tickets.take_by_code(snapshot, Purpose.RESET, user_id, typed))
-        if account is None:
+        held = None if typed is None else await self._tickets.look_by_code(snapshot, Purpose.RESET, user_id, typed)
+        account = await self._account(held)
+        if held is None or account is None:
             await self._pace.keep(begun)
             return Bad()
+        weakness = snapshot.password.weakness(password, account.words)
+        if weakness is not None:
+            return Weak(weakness)
+        if await self._tickets.take_held(snapshot, Purpose.RESET, held) is None:
+            return Bad()  # somebody was quicker
         return await self._finish(snapshot, facts, account, stored, language)
 
     async def reset_with_code(

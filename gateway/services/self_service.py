@@ -92,8 +92,7 @@ class SelfService:
     ) -> PasswordChanged | TooWeak | Wrong | Throttled:
         """Replace the password and every session of the account; the present one gets a successor."""
         account = await self.account(found)
-        profile = account.profile
-        weakness = snapshot.password.weakness(new, (account.identity.email, account.identity.name, profile.first_name, profile.last_name))
+        weakness = snapshot.password.weakness(new, account.words)
         if weakness is not None:
             return TooWeak(weakness)
         refused = await self._proof.give(snapshot, facts, account, current)

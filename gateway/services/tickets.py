@@ -54,6 +54,7 @@ class Held:
     user_id: str
     expires: float
     payload: Mapping[str, str] = field(repr=False)
+    hash: str = field(repr=False)
 
 
 class Tickets:
@@ -99,13 +100,24 @@ class Tickets:
         hashed = token_hash(purpose.value, token)
         return None if hashed is None else _held(snapshot, await self._store.consume(hashed, purpose, self._clock()))
 
+    async def take_held(self, snapshot: Snapshot, purpose: Purpose, held: Held) -> Held | None:
+        """The ticket that was looked at, which nobody gets a second time."""
+        return _held(snapshot, await self._store.consume(held.hash, purpose, self._clock()))
+
+    async def look_by_code(self, snapshot: Snapshot, purpose: Purpose, user_id: str, code: str) -> Held | None:
+        """The user's ticket of that code; it stays good. Looking counts as `take_by_code` does."""
+        return await self._by_code(snapshot, purpose, user_id, code, keep=True)
+
     async def take_by_code(self, snapshot: Snapshot, purpose: Purpose, user_id: str, code: str) -> Held | None:
         """The user's ticket of that code (six digits), which nobody gets a second time. A wrong code counts. What is no user's id has none, nor has
         who was tried too often today."""
+        return await self._by_code(snapshot, purpose, user_id, code, keep=False)
+
+    async def _by_code(self, snapshot: Snapshot, purpose: Purpose, user_id: str, code: str, *, keep: bool) -> Held | None:
         if not _USER_ID.fullmatch(user_id) or await self._throttle.allow(f"codes/{purpose}", user_id, *CODES_A_DAY) > 0:
             return None
         macs = code_macs(snapshot.keys, purpose.value, user_id, code)
-        return _held(snapshot, await self._store.try_code(user_id, purpose, macs, self._clock()))
+        return _held(snapshot, await self._store.try_code(user_id, purpose, macs, self._clock(), keep=keep))
 
     async def drop(self, user_id: str, purpose: Purpose | None = None) -> None:
         """Void the user's tickets of that purpose, or all."""
@@ -117,7 +129,7 @@ def _held(snapshot: Snapshot, token: Token | None) -> Held | None:
     if token is None:
         return None
     plain = open_note(snapshot.keys, KeyPurpose.TOKEN, _place(token.purpose, token.hash), token.payload)
-    return None if plain is None else Held(token.user_id, token.expires, json.loads(plain))
+    return None if plain is None else Held(token.user_id, token.expires, json.loads(plain), token.hash)
 
 
 def _place(purpose: Purpose, hashed: str) -> str:

@@ -126,7 +126,7 @@ class Verification:
                 return left
             try:
                 if left.new:
-                    weakness = snapshot.password.weakness(password, (account.identity.email, account.identity.name))
+                    weakness = snapshot.password.weakness(password, account.words)
                     if weakness is not None:
                         return NeedsPassword(new=True, weakness=weakness)
                     stored = await self._passwords.hash(password)

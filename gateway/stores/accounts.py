@@ -31,6 +31,11 @@ class Account:
     contested: bool = False
     signed_up: float | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What belongs to the person, and may be no password."""
+        return self.identity.email, self.identity.name, self.profile.first_name, self.profile.last_name
+
 
 @dataclass(frozen=True, slots=True)
 class SessionEffect:

@@ -48,9 +48,9 @@ class TokenStore(Protocol):
     async def consume(self, hash_: str, purpose: Purpose, now: float) -> Token | None:
         """The token, if it is good now, which nobody gets a second time."""
 
-    async def try_code(self, user_id: str, purpose: Purpose, codes: Sequence[str], now: float) -> Token | None:
-        """Consume the user's token whose code is one of `codes` (one code's MACs under several keys). A wrong try counts against every code of that
-        user and purpose; the last one voids the code, not its link."""
+    async def try_code(self, user_id: str, purpose: Purpose, codes: Sequence[str], now: float, *, keep: bool = False) -> Token | None:
+        """Consume the user's token whose code is one of `codes` (one code's MACs under several keys); with `keep` it stays good. A wrong try counts
+        against every code of that user and purpose; the last one voids the code, not its link."""
 
     async def drop_of(self, user_id: str, purpose: Purpose | None = None) -> int:
         """Void the user's tokens of that purpose, or all; how many."""

@@ -71,6 +71,16 @@ async def test_a_right_code_takes_its_token(tokens):
     assert await tokens.consume(token.hash, Purpose.VERIFY, NOW) is None
 
 
+async def test_a_code_that_is_looked_at_stays_good_and_a_wrong_one_counts(tokens):
+    token = coded()
+    await tokens.add(token)
+    assert await tokens.try_code("ann", Purpose.VERIFY, ("wrong",), NOW, keep=True) is None
+    for _ in range(2):
+        assert await tokens.try_code("ann", Purpose.VERIFY, ("right",), NOW, keep=True) == replace(token, tries_left=4)
+    assert await tokens.consume(token.hash, Purpose.VERIFY, NOW) is not None
+    assert await tokens.try_code("ann", Purpose.VERIFY, ("right",), NOW, keep=True) is None
+
+
 async def test_the_fifth_wrong_code_voids_it_and_the_link_stays(tokens):
     await tokens.add(coded())
     for _ in range(4):

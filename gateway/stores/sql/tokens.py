@@ -58,8 +58,8 @@ class SqlTokenStore:
 
         return await self._database.write(work)
 
-    async def try_code(self, user_id: str, purpose: Purpose, codes: Sequence[str], now: float) -> Token | None:
-        """Consume the user's token whose code is one of `codes`; a wrong try counts against every code of that user and purpose."""
+    async def try_code(self, user_id: str, purpose: Purpose, codes: Sequence[str], now: float, *, keep: bool = False) -> Token | None:
+        """Consume the user's token whose code is one of `codes`, or keep it; a wrong try counts against every code of that user and purpose."""
         owned = (TOKENS.c.user_id == user_id, TOKENS.c.purpose == purpose.value)
         live = (*owned, TOKENS.c.code_until > now, TOKENS.c.expires > now, TOKENS.c.tries_left > 0)
         right = select(TOKENS.c.hash).where(*live, TOKENS.c.code.in_(codes)).order_by(TOKENS.c.created.desc()).limit(1)
@@ -68,6 +68,8 @@ class SqlTokenStore:
             connection.execute(select(USERS.c.id).where(USERS.c.id == user_id).with_for_update())
             # RETURNING, and no subquery: under PostgreSQL a row may be gone by the time it is deleted, and then nobody's try was right.
             found = connection.scalar(right)
+            if found is not None and keep:
+                return _token(connection.execute(select(TOKENS).where(TOKENS.c.hash == found)).first())
             if found is not None:
                 return _token(connection.execute(delete(TOKENS).where(TOKENS.c.hash == found).returning(*TOKENS.c)).first())
             connection.execute(update(TOKENS).where(*live).values(tries_left=TOKENS.c.tries_left - 1))

@@ -85,6 +85,8 @@ def _sign_up_and_recover(served: Served, letters: MailServer, email: str = "ann@
     change = f"/users/password/change-user-password/{user}/"
     reply = client.send("PUT", change, {"token": code, "password": "12345678"})
     assert (reply.status, list(reply.error)) == (422, ["password"]), "a weak password does not use the code up"
+    reply = client.send("PUT", change, {"token": code, "password": email.upper()})
+    assert (reply.status, list(reply.error)) == (422, ["password"]), "nor does one's own address"
     assert client.send("PUT", change, {"token": code, "password": OTHER_PASSWORD}).status == 200
     assert client.get("/users/current-user/").status == 401, "all sessions end"
     assert client.send("PUT", change, {"token": code, "password": PASSWORD}).error == BAD_CODE

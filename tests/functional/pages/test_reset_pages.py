@@ -107,6 +107,29 @@ async def test_a_code_is_void_after_five_tries_and_its_link_is_not(either: Site)
         assert "Your password has been changed" in (await ann.submit(page.form, password=CHOSEN, password_confirm=CHOSEN)).words
 
 
+async def test_a_password_of_the_own_words_is_told_to_whoever_has_the_code(either: Site):
+    """Nobody else hears from it what belongs to the account, and the code stays good for a better one."""
+    site = either
+    async with site.browser() as ann:
+        await forget(site, ann)
+        code = str(last(site).values["code"]).replace(" ", "")
+        form = (await ann.get(f"{AUTH}/_auth/reset")).form
+        told = []
+        for email, password in ((ANN, ANN), (ANN, CHOSEN), ("nobody@example.com", "nobody@example.com")):
+            page = await ann.submit(form, email=email, token=f"{(int(code) + 1) % 10**6:06}", password=password, password_confirm=password)
+            told.append((page.status, page.words.replace(email, "…")))
+        assert set(told) == {(422, told[0][1])}
+        assert "This code is not right" in told[0][1]
+        page = await ann.submit(form, email=ANN, token=code, password=ANN, password_confirm=ANN)
+        assert page.status == 422
+        assert "This code is not right" not in page.words
+        assert (await log_in(site, ann, ANN)).status == 401
+        page = await ann.submit(form, email=ANN, token=code, password=CHOSEN, password_confirm=CHOSEN)
+        assert "Your password has been changed" in page.words
+        page = await ann.submit(form, email=ANN, token=code, password=CHOSEN, password_confirm=CHOSEN)
+        assert "This code is not right" in page.words, "it was good once"
+
+
 async def test_codes_that_are_asked_for_again_and_again_cannot_be_guessed(either: Site):
     """Whoever has seen all letters of an hour has fifteen tries; the day has room for thirty, and then the right code is as wrong as any."""
     site = either
@@ -148,6 +171,16 @@ async def test_of_many_at_once_one_sets_the_password(either: Site):
         assert sorted(page.status for page in pages) == [200] + [400] * 5
         (won,) = [number for number, page in enumerate(pages) if page.status == 200]
         assert (await log_in(site, ann, f"{CHOSEN} {won}")).status == 303
+
+
+async def test_of_many_with_one_code_one_sets_the_password(either: Site):
+    site = either
+    async with site.browser() as ann:
+        await forget(site, ann)
+        form, code = (await ann.get(f"{AUTH}/_auth/reset")).form, str(last(site).values["code"])
+        passwords = [f"{CHOSEN} {number}" for number in range(5)]
+        pages = await asyncio.gather(*(ann.submit(form, email=ANN, token=code, password=one, password_confirm=one) for one in passwords))
+        assert sorted(page.status for page in pages) == [200] + [422] * 4
 
 
 async def test_an_account_that_is_disabled_meanwhile_keeps_its_password(either: Site):
