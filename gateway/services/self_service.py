@@ -28,6 +28,8 @@ from gateway.stores.accounts import Account, AccountStore
 
 #: When to come back if too many others are hashing (seconds).
 _BUSY_AGAIN = 2.0
+#: How often a change of a profile is made again on what another change left.
+_TRIES = 5
 
 
 class Vanished(Exception):
@@ -120,16 +122,20 @@ class SelfService:
 
     async def set_profile(self, snapshot: Snapshot, facts: Facts, found: Found, changes: Mapping[str, str | None]) -> Account | dict[str, Unfit]:
         """Change the fields that are named (profiles.FIELDS); the account as it is then, or what is wrong with which field."""
-        account = await self.account(found)
-        profile = changed(account.profile, changes, datetime.fromtimestamp(self._clock(), UTC).date())
-        if isinstance(profile, dict):
-            return profile
-        if profile == account.profile:
-            return account
-        effect = await self._accounts.set_profile(account.identity.user_id, profile, full_name(profile, account.identity.name))
-        if effect is None:
+        today = datetime.fromtimestamp(self._clock(), UTC).date()
+        for _ in range(_TRIES):
+            account = await self.account(found)
+            who, profile = account.identity, changed(account.profile, changes, today)
+            if isinstance(profile, dict):
+                return profile
+            if profile == account.profile:
+                return account
+            name = full_name(profile, who.name)
+            effect = await self._accounts.set_profile(who.user_id, profile, name, instead_of=account.profile)
+            if effect is not None:
+                break
+        else:
             raise Vanished
-        who = account.identity
         self._audit.record(Event.USER_PROFILE, user=who.user_id, email=who.email, address=facts.client, session=found.member)
         try:
             await self._effects.apply(effect)

@@ -182,7 +182,7 @@ class Verification:
             name = held.payload.get("name")
             if name is not None and name != account.identity.name:  # what another attempt chose is not this one's
                 profile = Profile(held.payload.get("first_name", ""), held.payload.get("last_name", ""))
-                effect = await self._accounts.set_profile(user_id, profile, name) or effect
+                effect = await self._accounts.set_profile(user_id, profile, name, instead_of=account.profile) or effect
             await self._throttle.clear(account.identity.email)
             await self._effects.apply(effect)
         except StoreAway:

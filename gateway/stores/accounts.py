@@ -83,8 +83,8 @@ class AccountStore(Protocol):
         """Also ends the sessions, voids every token and forgets a pending address. With `epoch`, only while the account's epoch is that, and else
         None."""
 
-    async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
-        """`name` is what upstreams are told. None when there is no such account."""
+    async def set_profile(self, user_id: str, profile: Profile, name: str, *, instead_of: Profile) -> SessionEffect | None:
+        """`name` is what upstreams are told. None when there is no such account, or its profile is not `instead_of` any more."""
 
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""

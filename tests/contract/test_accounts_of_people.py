@@ -57,13 +57,25 @@ async def test_an_account_is_kept_with_all_that_belongs_to_it(store):
 
 async def test_a_profile_is_set_and_cleared_and_sessions_hear_of_the_name(store, ann):
     user = ann.identity.user_id
-    assert await store.set_profile(user, PROFILE, "Ann Müller") == SessionEffect(user, 2, 0)
+    assert await store.set_profile(user, PROFILE, "Ann Müller", instead_of=Profile()) == SessionEffect(user, 2, 0)
     found = await store.get(user)
     assert (found.profile, found.identity.name, found.epoch) == (PROFILE, "Ann Müller", 2)
-    await store.set_profile(user, Profile(), "")
+    await store.set_profile(user, Profile(), "", instead_of=PROFILE)
     found = await store.get(user)
     assert (found.profile, found.identity.name) == (Profile(), "")
-    assert await store.set_profile("nobody", PROFILE, "") is None
+    assert await store.set_profile("nobody", PROFILE, "", instead_of=Profile()) is None
+
+
+@pytest.mark.parametrize("before", [PROFILE, Profile()])
+async def test_of_two_profiles_at_once_one_is_set(store, before):
+    """Whoever is second hears of it, and undoes nothing."""
+    ann = replace(sample_account("ann"), profile=before)
+    user = ann.identity.user_id
+    await store.add(ann)
+    wanted = [replace(before, phone="+4930999999"), replace(before, first_name="Anna")]
+    effects = await asyncio.gather(*(store.set_profile(user, one, "", instead_of=before) for one in wanted))
+    assert sorted(effect is None for effect in effects) == [False, True]
+    assert (await store.get(user)).profile == wanted[effects.index(None) - 1]
 
 
 @pytest.mark.parametrize(("new", "ends"), [(None, 0), ("$argon2id$new", 2)])
@@ -246,7 +258,7 @@ async def test_people_are_found_by_any_part_of_address_or_name(store):
 
 
 async def test_a_changed_name_is_found(store, ann):
-    await store.set_profile(ann.identity.user_id, PROFILE, "Ann Grün")
+    await store.set_profile(ann.identity.user_id, PROFILE, "Ann Grün", instead_of=ann.profile)
     assert [account.identity.name for account in await store.search("GRÜN ")] == ["Ann Grün"]
 
 

@@ -112,7 +112,7 @@ async def test_what_accounts_hold_survives_every_step(database):
     # The searched text is the same as that of an account that is written now.
     keys = "SELECT search_key FROM users WHERE id = '1'"
     migrated = await database.read(lambda connection: connection.scalar(text(keys)))
-    await store.set_profile("1", ann.profile, ann.identity.name)
+    await store.set_profile("1", ann.profile, ann.identity.name, instead_of=ann.profile)
     assert await database.read(lambda connection: connection.scalar(text(keys))) == migrated
 
 

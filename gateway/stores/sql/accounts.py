@@ -108,13 +108,14 @@ class SqlAccountStore:
         values = {"password_hash": password_hash, "pending_email": None, "signed_up": None}
         return await self._change(user_id, values, ends=True, voids=tuple(Purpose), only=only)
 
-    async def set_profile(self, user_id: str, profile: Profile, name: str) -> SessionEffect | None:
-        """`name` is what upstreams are told. None when there is no such account."""
+    async def set_profile(self, user_id: str, profile: Profile, name: str, *, instead_of: Profile) -> SessionEffect | None:
+        """`name` is what upstreams are told. None when there is no such account, or its profile is not `instead_of` any more."""
+        only = and_(*(USERS.c[column].is_not_distinct_from(value) for column, value in profile_columns(instead_of).items()))
 
         def values(row: Any) -> dict[str, Any]:
             return {"name": name, "search_key": search_key(row.email, name), **profile_columns(profile)}
 
-        return await self._rewrite(user_id, true(), values)
+        return await self._rewrite(user_id, only, values)
 
     async def verify(self, user_id: str, password_hash: str | None) -> SessionEffect | None:
         """From created to verified, with a new password where one is given, and void the tokens that would verify. None for any other state."""

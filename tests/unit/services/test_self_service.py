@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.facts import Facts
+from gateway.core.profile import Profile
 from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.services.audit import Audit
 from gateway.services.effects import Effects
@@ -20,6 +21,7 @@ from gateway.services.self_service import PasswordChanged, SelfService, Vanished
 from gateway.services.sessions import Found, Sessions
 from gateway.services.throttle import Throttle
 from gateway.snapshot import Live, Snapshot
+from gateway.stores.accounts import Account, SessionEffect
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
 from gateway.stores.sql import schema
 from gateway.stores.sql.accounts import SqlAccountStore
@@ -57,12 +59,20 @@ class CrossedAccounts(SqlAccountStore):
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
     left = 0
+    #: What happens before a profile is written for the first time.
+    first: Callable[[], Awaitable[object]] | None = None
 
     async def epoch(self, user_id: str) -> int | None:
         self.left -= 1
         if self.left == 0 and self.meanwhile is not None:
             await self.meanwhile()
         return await super().epoch(user_id)
+
+    async def set_profile(self, user_id: str, profile: Profile, name: str, *, instead_of: Profile) -> SessionEffect | None:
+        if self.first is not None:
+            first, self.first = self.first, None
+            await first()
+        return await super().set_profile(user_id, profile, name, instead_of=instead_of)
 
 
 class World:
@@ -165,6 +175,18 @@ async def test_a_profile_that_stays_the_same_raises_no_epoch(world: World) -> No
     for names in ({"first_name": "Anna"}, {"first_name": "Anna"}, {}):
         await world.service.set_profile(world.snapshot, sample_facts(), found, dict(names))
     assert await world.accounts.epoch(ANN) == 2
+
+
+async def test_of_two_changes_at_once_neither_undoes_the_other(world: World) -> None:
+    found = await world.login()
+
+    async def meanwhile() -> None:
+        await world.service.set_profile(world.snapshot, sample_facts(), found, {"last_name": "Miller", "phone": "+493012345678"})
+
+    world.accounts.first = meanwhile
+    account = await world.service.set_profile(world.snapshot, sample_facts(), found, {"first_name": "Anna"})
+    assert isinstance(account, Account)
+    assert (account.profile, account.identity.name) == (Profile("Anna", "Miller", "+493012345678"), "Anna Miller")
 
 
 async def test_a_field_that_is_left_out_stays_and_an_empty_one_goes(world: World) -> None:
