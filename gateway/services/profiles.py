@@ -46,11 +46,10 @@ def changed(profile: Profile, changes: Mapping[str, str | None], today: date) ->
             wrong[name] = value
         else:
             fit[name] = value or ("" if name in _NAMES else None)
-    if wrong:
-        return wrong
     new = replace(profile, **fit)  # type: ignore[arg-type]  # names are str, the rest str or None: the line above
-    too_long = len(full_name(new, "")) > MOST_NAME
-    return {name: Unfit.NAME for name in _NAMES if name in changes} if too_long else new
+    if len(full_name(new, "")) > MOST_NAME:
+        wrong |= {name: Unfit.NAME for name in _NAMES if name in changes}
+    return wrong or new
 
 
 def full_name(profile: Profile, otherwise: str) -> str:

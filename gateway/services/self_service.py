@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from gateway.core.facts import Facts
 from gateway.core.password import Weakness
@@ -120,12 +120,16 @@ class SelfService:
         except (StoreAway, Vanished):
             return PasswordChanged(None)
 
+    async def judge_profile(self, found: Found, changes: Mapping[str, str | None]) -> dict[str, Unfit]:
+        """What `set_profile` would find wrong, with nothing changed."""
+        judged = changed((await self.account(found)).profile, changes, self._today())
+        return judged if isinstance(judged, dict) else {}
+
     async def set_profile(self, snapshot: Snapshot, facts: Facts, found: Found, changes: Mapping[str, str | None]) -> Account | dict[str, Unfit]:
         """Change the fields that are named (profiles.FIELDS); the account as it is then, or what is wrong with which field."""
-        today = datetime.fromtimestamp(self._clock(), UTC).date()
         for _ in range(_TRIES):
             account = await self.account(found)
-            who, profile = account.identity, changed(account.profile, changes, today)
+            who, profile = account.identity, changed(account.profile, changes, self._today())
             if isinstance(profile, dict):
                 return profile
             if profile == account.profile:
@@ -175,6 +179,9 @@ class SelfService:
         except StoreAway:
             return False
         return True
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._clock(), UTC).date()
 
     async def _begin_again(self, snapshot: Snapshot, facts: Facts, found: Found) -> Started:
         """A session of the epoch that the change made; it ends again if a newer one came meanwhile."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -60,12 +61,16 @@ class Profiles:
         if phone and not _PHONE.fullmatch(phone):
             faults["phone_number"] = _UNFIT[Unfit.PHONE]
         changes = {ours: call.text(theirs) for theirs, ours in _FIELDS.items() if theirs in call.values and theirs not in faults}
-        if faults:
-            return refuse(call, 422, faults)
         try:
+            if faults:
+                return refuse(call, 422, faults | _told(await self._self_service.judge_profile(found, changes)))
             outcome = await self._self_service.set_profile(call.snapshot, call.facts, found, changes)
         except Vanished:
             return refuse(call, 401, "you are not logged in")
         if isinstance(outcome, dict):
-            return refuse(call, 422, {theirs: _UNFIT[outcome[ours]] for theirs, ours in _FIELDS.items() if ours in outcome})
+            return refuse(call, 422, _told(outcome))
         return self._users.told_to(call, found, outcome)
+
+
+def _told(unfit: Mapping[str, Unfit]) -> dict[str, str]:
+    return {theirs: _UNFIT[unfit[ours]] for theirs, ours in _FIELDS.items() if ours in unfit}

@@ -264,6 +264,16 @@ def test_fields_that_cannot_be_used(eve: Client, key: str, value: str):
     assert eve.get("/users/current-user/").json() == before, "nothing is changed by half"
 
 
+def test_everything_that_is_wrong_is_told_at_once(eve: Client):
+    before = eve.get("/users/current-user/").json()
+    wrong = {"phone_number": "1", "thumbnail": "x", "birth_date": "x", "github_link": "x", "first_name": "a" * 60, "last_name": "b" * 60}
+    reply = eve.send("PATCH", "/users/update-user/", wrong)
+    assert (reply.status, sorted(reply.error)) == (422, sorted(wrong))
+    reply = eve.send("PATCH", "/users/update-user/", {"thumbnail": "x", "first_name": "a" * 60, "last_name": "b" * 60})
+    assert (reply.status, sorted(reply.error)) == (422, ["first_name", "last_name", "thumbnail"])
+    assert eve.get("/users/current-user/").json() == before
+
+
 def test_names_that_are_too_long_together(eve: Client):
     reply = eve.send("PATCH", "/users/update-user/", {"first_name": "a" * 60, "last_name": "b" * 60})
     assert (reply.status, sorted(reply.error)) == (422, ["first_name", "last_name"])
