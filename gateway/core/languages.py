@@ -26,21 +26,34 @@ _MOST: Final = 500
 def best_language(wanted: str, offered: Sequence[str]) -> str:
     """The one of `offered` (lower case; the first is what others get) that suits best. `wanted` is written as Accept-Language is; what was chosen
     stands in front."""
-    best, weight = offered[0], 0.0
+    ranges: dict[str, float] = {}
     for part in wanted[:_MOST].split(","):
         found = _RANGE.fullmatch(part)
-        if found is None:
-            continue
-        quality = 1.0 if found[2] is None else float(found[2])
-        if quality > weight and (language := _match(found[1].lower(), offered)) is not None:
+        if found is not None:
+            tag = found[1].lower()
+            ranges[tag] = max(ranges.get(tag, 0.0), 1.0 if found[2] is None else float(found[2]))
+    # RFC 9110 section 12.4.2: "a value of 0 means 'not acceptable'". Of several ranges that a language is in, the closest one says so.
+    closest = {language: max((tag for tag in ranges if _covers(tag, language)), key=_closeness, default=None) for language in offered}
+    acceptable = [language for language in offered if (tag := closest[language]) is None or ranges[tag] > 0]
+    best, weight = offered[0], 0.0
+    for tag, quality in ranges.items():
+        # "*" is every language that no other range covers (RFC 9110 section 12.5.4 with RFC 4647 section 3.3.1).
+        language = next((one for one in acceptable if closest[one] == "*"), None) if tag == "*" else _match(tag, acceptable)
+        if quality > weight and language is not None:
             best, weight = language, quality
     return best
 
 
+def _covers(tag: str, language: str) -> bool:
+    return tag == "*" or f"{language}-".startswith(f"{tag}-")
+
+
+def _closeness(tag: str) -> int:
+    return 0 if tag == "*" else len(tag)
+
+
 def _match(wanted: str, offered: Sequence[str]) -> str | None:
     """RFC 4647 section 3.4, "Lookup": the wanted tag, shortened from its end until it is offered."""
-    if wanted == "*":
-        return offered[0]
     while wanted:
         if wanted in offered:
             return wanted
