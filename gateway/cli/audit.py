@@ -25,13 +25,15 @@ from gateway.stores import StoreAway
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.stores.sql.trail import SqlTrailStore
-from gateway.stores.trail import Entry
+from gateway.stores.trail import Entry, TrailStore
 
 _COLUMNS = {"TIME": "time", "EVENT": "event", "OUTCOME": "outcome", "E-MAIL": "email", "ADDRESS": "address", "SESSION": "session", "MORE": "details"}
 #: Their widths where the rows are not known yet.
 _WIDTHS = (24, 16, 8, 28, 15, 16, 0)
 #: How often `--follow` looks (seconds).
 _LOOK_EVERY = 1.0
+#: Most entries of one look.
+_AT_ONCE = 1000
 
 _Find = Callable[..., Awaitable[Sequence[Entry]]]
 
@@ -74,22 +76,33 @@ async def _read(settings: Settings, asked: _Asked) -> Sequence[Entry]:
 
 async def _follow(settings: Settings, asked: _Asked, *, as_json: bool) -> None:
     async with _open(settings) as database:
-        find = await _finder(database, asked)
+        find, trail = await _finder(database, asked), SqlTrailStore(database)
+        last = await trail.newest()
         found = await _past(find, asked)
         if not as_json:
             print_line(list(_COLUMNS), _WIDTHS)
-        last, away = 0, False
+        away = False
         while True:
             for entry in found:
                 _print(_fields(entry), as_json=as_json)
-                last = entry.id
+                last = max(last, entry.id)
             await asyncio.sleep(_LOOK_EVERY)
             try:
-                found, away = await find(after=last), False
+                found, last = await added(find, trail, last)
+                away = False
             except StoreAway as error:
                 if not away:
                     click.echo(f"{error}; still trying", err=True)
                 found, away = (), True
+
+
+async def added(find: _Find, trail: TrailStore, last: int) -> tuple[Sequence[Entry], int]:
+    """What fits behind the entry `last`, and up to which entry that is all: what does not fit is not read again and again."""
+    newest = await trail.newest()  # first: whatever is added meanwhile comes the next time
+    if newest == last:
+        return (), last
+    found = await find(after=last if newest > last else 0, limit=_AT_ONCE)
+    return found, found[-1].id if len(found) == _AT_ONCE else newest
 
 
 @asynccontextmanager

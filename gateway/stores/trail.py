@@ -45,5 +45,8 @@ class TrailStore(Protocol):
         """The newest that fit, the oldest of them first; with `after`, the oldest that come after the entry of that id. `event` may hold `*` and `?`;
         `user_id` and `email` are alternatives where both are given; `email` in any spelling."""
 
+    async def newest(self) -> int:
+        """The highest id that is visible; 0 where there is no entry. Only an empty trail begins to count anew."""
+
     async def prune(self, before: float) -> int:
         """Delete what is older; how many."""

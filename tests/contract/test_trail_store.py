@@ -109,6 +109,12 @@ async def test_whoever_follows_misses_nothing_of_several_writers(trail):
     assert len(seen) == len(set(seen)) == 200
 
 
+async def test_the_newest_entry_is_known(trail):
+    assert await trail.newest() == 0
+    await trail.add([entry() for _ in range(3)])
+    assert await trail.newest() == (await trail.find())[-1].id
+
+
 async def test_what_is_old_goes(trail):
     await trail.add([entry(f"e:{number}", at=number) for number in range(5)])
     assert await trail.prune(NOW + 3) == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, text
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, text
 
 from gateway.core.email import address_key
 from gateway.stores.sql.engine import LONG, Database
@@ -63,6 +63,14 @@ class SqlTrailStore:
         if after is not None:
             return await self._read(query.where(AUDIT.c.id > after).order_by(AUDIT.c.id))
         return (await self._read(query.order_by(AUDIT.c.id.desc())))[::-1]
+
+    async def newest(self) -> int:
+        """The highest id that is visible; 0 where there is no entry."""
+
+        def work(connection: Connection) -> int:
+            return connection.scalar(select(func.max(AUDIT.c.id))) or 0
+
+        return await self._database.read(work)
 
     async def prune(self, before: float) -> int:
         """Delete what is older; how many."""

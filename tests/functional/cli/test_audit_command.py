@@ -10,21 +10,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from gateway.cli.audit import added
 from gateway.config.keys import encode_key
 from gateway.config.load import load
 from gateway.server.stores import open_accounts
+from gateway.stores.sql import schema
+from gateway.stores.sql.engine import open_database
 from gateway.stores.sql.trail import SqlTrailStore
 from gateway.stores.trail import Entry
 from tests.browser import Browser
 from tests.commands import gateway
 from tests.gateways import PASSWORD, Gateway
+from tests.samples import NOW
 
 MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -160,6 +164,35 @@ def test_what_cannot_be_asked_says_why(desk, options, status, word):
 def test_a_database_that_is_not_ready_is_named_with_its_remedy(tmp_path):
     refused = Desk(tmp_path).type("audit")
     assert (refused.exit_code, "gateway db upgrade" in refused.stderr) == (3, True)
+
+
+async def test_whoever_follows_a_few_events_reads_nothing_twice(tmp_path):
+    """However much is added that was not asked for; and an emptied trail, which counts anew, is followed too."""
+    database = open_database(f"sqlite:///{tmp_path}/users.db")
+    await schema.upgrade(database)
+    trail, reads, last = SqlTrailStore(database), list[int](), 0
+
+    async def find(*, after: int, limit: int) -> Sequence[Entry]:
+        reads.append(after)
+        return await trail.find(event="user:*", after=after, limit=limit)
+
+    async def add(*events: str) -> list[str]:
+        nonlocal last
+        await trail.add([Entry(0, NOW, event, "success", None, None, None, None, "{}") for event in events])
+        found, last = await added(find, trail, last)
+        return [entry.event for entry in found]
+
+    assert await add(*["login:failure"] * 3000) == []
+    assert await add("login:failure") == []
+    assert await add() == []
+    assert await add("user:add", "login:failure") == ["user:add"]
+    assert await add("login:failure", "user:delete") == ["user:delete"]
+    assert reads == [0, 3000, 3001, 3003]
+    assert await add(*["user:add"] * 1500) == ["user:add"] * 1000
+    assert await add() == ["user:add"] * 500
+    await trail.prune(NOW + 1)
+    assert await add("user:export") == ["user:export"]
+    await database.close()
 
 
 @pytest.mark.parametrize("as_json", [True, False])
