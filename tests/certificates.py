@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+_PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 _DAY = datetime.timedelta(days=1)
 
 
@@ -27,20 +28,21 @@ class Issued(NamedTuple):
 class Authority:
     """Signs certificates for names and addresses. `context()` trusts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: _PrivateKey | None = None) -> None:
         self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
         self.file = folder / "authority.pem"
         own = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names: str) -> Issued:
-        """A certificate for these host names and IP addresses; another call makes another one, also for the same names."""
+    def issue(self, *names: str, days: float = 0) -> Issued:
+        """A certificate for these host names and IP addresses, good from a day ago to tomorrow, or `days` later; another call makes another one, also
+        for the same names."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
-        signed = self._builder(subject, key).add_extension(alternatives, critical=False).sign(self._key, hashes.SHA256())
+        signed = self._builder(subject, key, days).add_extension(alternatives, critical=False).sign(self._key, hashes.SHA256())
         stem = f"{names[0].replace('*', '_').replace(':', '_')}-{signed.serial_number:x}"[:60]
         issued = Issued(self._folder / f"{stem}.pem", self._folder / f"{stem}.key", self.file)
         issued.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
@@ -59,8 +61,8 @@ class Authority:
         context.load_cert_chain(issued.certificate, issued.key)
         return context
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+    def _builder(self, subject: x509.Name, key: _PrivateKey, days: float = 0) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC) + days * _DAY
         authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()

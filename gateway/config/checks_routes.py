@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import UTC, datetime
 
 from gateway.config.addresses import parse_public_url, parse_upstream
+from gateway.config.certificates import flaws_of_authorities
 from gateway.config.errors import Loc
 from gateway.config.model import Settings
 from gateway.config.model_routes import RouteSection, RouteTls
@@ -60,8 +61,9 @@ def _check_upstream(route: RouteSection, loc: Loc, report: Report) -> None:
     if route.tls.ca_file is not None:
         if not route.tls.verify:
             report.error((*loc, "tls", "ca_file"), "is not used with verify: false", "remove verify: false")
-        elif (reason := unreadable(route.tls.ca_file)) is not None:
-            report.error((*loc, "tls", "ca_file"), reason)
+        else:
+            for flaw in flaws_of_authorities(route.tls.ca_file, datetime.now(UTC)):
+                (report.error if flaw.fatal else report.warn)((*loc, "tls", "ca_file"), flaw.problem)
     if upstream.scheme == "https" and not route.tls.verify:
         report.warn((*loc, "tls", "verify"), "anybody between the gateway and the upstream can be the upstream", "name the certificate in ca_file")
     if route.strip_prefix and route.path == "/":
@@ -99,13 +101,3 @@ def _check_public_host(settings: Settings, report: Report) -> None:
                 f"the application {route.name} shares public_url's host: its scripts can act on the gateway's pages as whoever is logged in",
                 "give it a host of its own",
             )
-
-
-def unreadable(file: str) -> str | None:
-    """Why a file cannot be read, None when it can."""
-    try:
-        with Path(file).open("rb") as stream:
-            stream.read(1)
-    except (OSError, ValueError) as error:
-        return f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not a file name'}"
-    return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.config.addresses import parse_listen
-from gateway.config.checks_routes import unreadable
+from gateway.config.certificates import flaws_of_pair
 from gateway.config.checks_templates import check_templates
 from gateway.config.logo import read_logo
 from gateway.config.model import Settings
@@ -20,9 +21,8 @@ def check_serving(settings: Settings, report: Report) -> None:
     if not settings.keys:
         report.error(("keys",), "is missing: nothing could be sealed", "make a secret with `gateway keys generate`")
     if server.tls is not None:
-        for name in ("certificate_file", "key_file"):
-            if (reason := unreadable(getattr(server.tls, name))) is not None:
-                report.error(("server", "tls", name), reason)
+        for flaw in flaws_of_pair(server.tls.certificate_file, server.tls.key_file, datetime.now(UTC)):
+            (report.error if flaw.fatal else report.warn)(("server", "tls", "key_file" if flaw.of_key else "certificate_file"), flaw.problem)
     if settings.pages.logo_file is not None:
         try:
             read_logo(settings.pages.logo_file)

@@ -19,6 +19,7 @@ from gateway.config.schema import json_schema
 from gateway.config.section import Section, fields_of, is_secret, section_of
 from gateway.config.show import as_yaml, effective
 from gateway.config.snapshot import make_snapshot
+from tests.certificates import Authority
 from tests.configurations import KEY, loaded, write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,8 +87,9 @@ def _same(written: dict[str, object], default: dict[str, object], above: str) ->
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_load(path: Path, tmp_path: Path) -> None:
-    for name in ("tls.crt", "tls.key"):
-        (tmp_path / name).write_text("x")
+    issued = Authority(tmp_path).issue("auth.example.com")
+    issued.certificate.rename(tmp_path / "tls.crt")
+    issued.key.rename(tmp_path / "tls.key")
     make_snapshot(load(path, {**ENVIRON, "TLS_FOLDER": str(tmp_path)}))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.load import load
+from tests.certificates import Authority
 from tests.configurations import KEY, SMALLEST, errors, loaded, write
 
 
@@ -131,7 +132,7 @@ def test_names_of_files_count_from_the_file_that_they_stand_in(tmp_path: Path) -
         "conf/10.yml",
     )
     write(tmp_path, SMALLEST, "conf/20.yml")
-    write(tmp_path, "x", "conf/ca.pem")
+    Authority(tmp_path).file.rename(tmp_path / "conf/ca.pem")
     settings = load(tmp_path / "conf", {}).settings
     assert settings.users.database == f"sqlite:///{tmp_path}/conf/var/users.db"
     assert settings.routes[0].tls.ca_file == f"{tmp_path}/conf/ca.pem"
