@@ -121,6 +121,8 @@ class Snapshot:
     max_sessions_per_user: int = 100
     exclusive_login: bool = False
     binding: Binding = Binding()
+    session_data: int | None = None
+    """The most bytes of data that applications may keep with one session; None: they may not."""
     api: ApiPlace | None = None
     admin_group: str = "admins"
     languages: tuple[str, ...] = OWN

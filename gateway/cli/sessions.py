@@ -82,7 +82,7 @@ async def _end_one(sessions: Sessions, snapshot: Snapshot, session_id: str) -> s
     if not found:
         fail(REFUSED, "there is no session of that id")
     for member, session in found:
-        await sessions.end_member(session.identity.user_id, member)
+        await sessions.end_member(snapshot, session.identity.user_id, member)
     return f"the session of {found[0][1].identity.email} has ended"
 
 

@@ -51,10 +51,10 @@ class Bind(Section):
 
 
 class SessionData(Section):
-    """What applications may keep in a session."""
+    """What applications may keep with a session."""
 
-    enabled: bool = setting(False, "Let applications keep data in the session.", built=False)
-    max: Size = setting(16 << 10, "The most that one session holds.", built=False)
+    enabled: bool = setting(False, "Front ends may keep data with the session, through <prefix>/api/session/data.")
+    max: Size = setting(16 << 10, "The most that one session holds, written as JSON without spaces.")
 
 
 class SessionSection(Section):
@@ -83,4 +83,4 @@ class SessionSection(Section):
     )
     exclusive_login: bool = setting(False, "A login ends the user's other sessions.")
     bind: Bind = setting(Bind, "Ties a session to the address or browser it began with.")
-    data: SessionData = setting(SessionData, "What applications may keep in a session.")
+    data: SessionData = setting(SessionData, "What applications may keep with a session.")

@@ -61,6 +61,7 @@ def make_snapshot(loaded: Loaded) -> Snapshot:
         max_sessions_per_user=settings.session.max_per_user,
         exclusive_login=settings.session.exclusive_login,
         binding=_binding(settings),
+        session_data=settings.session.data.max if settings.session.data.enabled else None,
         api=_api(settings, public),
         admin_group=settings.users.admin_group,
         languages=languages(settings),
@@ -154,7 +155,7 @@ def _api(settings: Settings, public: Origin) -> ApiPlace | None:
         return None
     hosts = tuple(parse_host_pattern(host) for host in api.hosts) or (public.host,)
     base = f"{settings.server.prefix}/api" if api.path is None else api.path.rstrip("/")
-    return ApiPlace(base, api.path is None, hosts, frozenset(parse_origin(origin) for origin in api.origins))
+    return ApiPlace(base, api.path is None, hosts, frozenset(parse_origin(origin) for origin in api.origins), settings.session.data.enabled)
 
 
 def _signup(settings: Settings) -> SignUpRules:

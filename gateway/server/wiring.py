@@ -46,6 +46,7 @@ from gateway.services.records import Record, Records
 from gateway.services.recovery import Recovery
 from gateway.services.renewal import Renewal
 from gateway.services.self_service import SelfService
+from gateway.services.session_data import SessionData
 from gateway.services.sessions import Sessions
 from gateway.services.signup import SignUp
 from gateway.services.throttle import Throttle
@@ -62,6 +63,7 @@ from gateway.telemetry.metrics import Kept, Metrics
 from gateway.web.api.handler import Api
 from gateway.web.api.profile import Profiles
 from gateway.web.api.recovery import Forgotten
+from gateway.web.api.session_data import KeptData
 from gateway.web.api.signup import Joining
 from gateway.web.api.status import Status
 from gateway.web.api.users import Users
@@ -190,6 +192,7 @@ def make_process(
         Joining(signup, verification),
         Forgotten(recovery),
         Profiles(users, self_service),
+        KeptData(users, SessionData(session_store, records, clocks.wall)),
     )
     api = Api([endpoint for group in groups for endpoint in group.endpoints()])
     access_log = AccessLog(write, settings.log.format, clocks.wall)

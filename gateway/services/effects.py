@@ -32,7 +32,7 @@ class Effects:
         account = await self._accounts.get(effect.user_id)
         for member, session in await self._sessions.members(snapshot, effect.user_id):
             if session.epoch < effect.end_below or account is None:
-                await self._sessions.end_member(effect.user_id, member)
+                await self._sessions.end_member(snapshot, effect.user_id, member)
             elif session.epoch < effect.epoch:
                 await self._sessions.refresh(snapshot, member, account.identity, account.epoch)
         await self._accounts.effect_applied(effect)

@@ -122,10 +122,10 @@ class Login:
         try:
             unchanged = await self._accounts.epoch(user_id) == account.epoch
         except StoreAway:
-            await self._sessions.end_member(user_id, started.member)
+            await self._sessions.end_member(snapshot, user_id, started.member)
             raise
         if not unchanged:
-            await self._sessions.end_member(user_id, started.member)
+            await self._sessions.end_member(snapshot, user_id, started.member)
             self._failed(facts, account, "changed")
             await self._passwords.wait_out(checked)
             return Wrong()

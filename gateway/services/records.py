@@ -54,6 +54,10 @@ class Records:
         """The store's key of a record."""
         return f"{self._prefix}s:{member}"
 
+    def data_key(self, member: str) -> str:
+        """The store's key of the data that applications keep with a session."""
+        return f"{self._prefix}d:{member}"
+
     def user_key(self, user_id: str) -> str:
         """The store's key of a user's index."""
         return f"{self._prefix}u:{user_id}"
@@ -146,27 +150,34 @@ class Records:
             for record, _ in changes:
                 self._changed(record.member)
 
-    async def delete(self, member: str, user_id: str | None) -> bool:
-        """Delete the record whatever it holds, and its entry in the index; whether there was one."""
+    async def delete(self, snapshot: Snapshot, member: str, user_id: str | None) -> bool:
+        """Delete the record whatever it holds, its data, and its entry in the index; whether there was one."""
         try:
             deleted = await self._store.delete(self.key(member))
         finally:
             self._changed(member)
+        await self._delete_data(snapshot, member)
         if user_id is not None:
             await self._store.index_remove(self.user_key(user_id), member)
         return deleted
 
-    async def delete_unchanged(self, record: Record) -> bytes | None:
-        """Delete the record if it is still as it was read; otherwise return it as it is now."""
+    async def delete_unchanged(self, snapshot: Snapshot, record: Record) -> bytes | None:
+        """Delete the record and its data if it is still as it was read; otherwise return it as it is now."""
         key = self.key(record.member)
         try:
             deleted = await self._store.delete_revision(key, record.revision)
         finally:
             self._changed(record.member)
         if deleted:
+            await self._delete_data(snapshot, record.member)
             await self._store.index_remove(self.user_key(record.session.identity.user_id), record.member)
             return None
         return await self._store.get(key)
+
+    async def _delete_data(self, snapshot: Snapshot, member: str) -> None:
+        """After the record, never before: whoever writes data looks for the record afterwards (session_data.py)."""
+        if snapshot.session_data is not None:
+            await self._store.delete(self.data_key(member))
 
     async def index(self, user_id: str, now: float) -> list[str]:
         """The members of a user's index, the oldest end first."""

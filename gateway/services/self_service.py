@@ -158,14 +158,14 @@ class SelfService:
         user_id = found.session.identity.user_id
         for member, _ in await self._sessions.members(snapshot, user_id):
             if member[:SESSION_DIGITS] == name:
-                return await self._sessions.end_member(user_id, member)
+                return await self._sessions.end_member(snapshot, user_id, member)
         return False
 
     async def end_others(self, snapshot: Snapshot, found: Found) -> int:
         """End every session of the account but this one; how many there were."""
         user_id = found.session.identity.user_id
         others = [member for member, _ in await self._sessions.members(snapshot, user_id) if member != found.member]
-        return sum([await self._sessions.end_member(user_id, member) for member in others])
+        return sum([await self._sessions.end_member(snapshot, user_id, member) for member in others])
 
     async def end_all(self, facts: Facts, found: Found) -> bool:
         """End every session of the account, those included that nobody can see now; False where that waits for a store to be back."""
@@ -188,6 +188,6 @@ class SelfService:
         account = await self.account(found)
         started = await self._sessions.start(snapshot, account, facts, remember=found.session.remember)
         if await self._accounts.epoch(account.identity.user_id) != account.epoch:
-            await self._sessions.end_member(account.identity.user_id, started.member)
+            await self._sessions.end_member(snapshot, account.identity.user_id, started.member)
             raise Vanished
         return started

@@ -198,16 +198,16 @@ class Sessions:
         ended = False
         for member in self.presented(snapshot, facts):
             record = await self._records.read(snapshot, member)
-            if await self._records.delete(member, record.session.identity.user_id if record else None) and record is not None:
+            if await self._records.delete(snapshot, member, record.session.identity.user_id if record else None) and record is not None:
                 ended = True
                 self._audit.record(Event.SESSION_END, user=record.session.identity.user_id, address=facts.client, session=member)
             self._renewal.forget(member)
         return ended
 
-    async def end_member(self, user_id: str, member: str) -> bool:
+    async def end_member(self, snapshot: Snapshot, user_id: str, member: str) -> bool:
         """End one session of a user; whether it was there."""
         self._renewal.forget(member)
-        ended = await self._records.delete(member, user_id)
+        ended = await self._records.delete(snapshot, member, user_id)
         if ended:
             self._audit.record(Event.SESSION_REVOKE, user=user_id, session=member)
         return ended
@@ -267,13 +267,13 @@ class Sessions:
         standing = self._standing(snapshot, record, secrets)
         if standing in _ALIVE and not snapshot.binding.loose:
             if (moved := self._moves.ending(snapshot, facts, session)) is not None:
-                return await self._finish(record, Event.SESSION_MOVE, facts, "ended", reason=moved.value)
+                return await self._finish(snapshot, record, Event.SESSION_MOVE, facts, "ended", reason=moved.value)
             self._moves.warn(snapshot, facts, record.member, session)
         match standing:
             case Standing.OVER | Standing.IDLE:
-                return await self._finish(record, Event.SESSION_EXPIRE, facts, standing.value)
+                return await self._finish(snapshot, record, Event.SESSION_EXPIRE, facts, standing.value)
             case Standing.RETIRED:
-                return await self._finish(record, Event.SESSION_THEFT, facts, "ended")
+                return await self._finish(snapshot, record, Event.SESSION_THEFT, facts, "ended")
             case Standing.PRESENT if life_of.rotation_due(session, life, now) and not facts.passive:
                 return await self._rotate(snapshot, record, now)
             case Standing.UNCONFIRMED:
@@ -316,9 +316,9 @@ class Sessions:
             case Conflict():
                 return outcome
 
-    async def _finish(self, record: Record, event: Event, facts: Facts, outcome: str, **details: str) -> Nobody | Conflict:
+    async def _finish(self, snapshot: Snapshot, record: Record, event: Event, facts: Facts, outcome: str, **details: str) -> Nobody | Conflict:
         """End a session that is over, stolen or elsewhere, if nothing has changed since it was read."""
-        remaining = await self._records.delete_unchanged(record)
+        remaining = await self._records.delete_unchanged(snapshot, record)
         if remaining is not None:
             return Conflict(remaining)
         self._renewal.forget(record.member)
@@ -329,7 +329,7 @@ class Sessions:
         members = [member for member in await self._records.index(user_id, now) if member != newest]
         surplus = len(members) if snapshot.exclusive_login else len(members) + 1 - snapshot.max_sessions_per_user
         for member in members[: max(surplus, 0)]:
-            await self.end_member(user_id, member)
+            await self.end_member(snapshot, user_id, member)
 
     def _standing(self, snapshot: Snapshot, record: Record, secrets: tuple[bytes, ...]) -> Standing:
         return life_of.judge(record.session, secrets, snapshot.life, self._clock(), self._renewal.last_use(record.member))

@@ -1,6 +1,7 @@
 """Session records and who has which: the protocol. Keys are complete store keys; times are seconds.
 
-`<prefix>s:<hex>` holds a sealed record with its time to live. `<prefix>u:<user id>` is the user's index: members `<hex>`, scored by absolute end.
+`<prefix>s:<hex>` holds a sealed record with its time to live, `<prefix>d:<hex>` one of the data that applications keep with that session.
+`<prefix>u:<user id>` is the user's index: members `<hex>`, scored by absolute end.
 The index entry is always written before its record, so no live record is ever missing from it.
 """
 
@@ -52,6 +53,9 @@ class SessionStore(Protocol):
 
     async def put(self, key: str, record: bytes, ttl: float) -> None:
         """Write a new record that lives for `ttl` seconds."""
+
+    async def create(self, key: str, record: bytes, ttl: float) -> bool:
+        """Write a record that lives for `ttl` seconds unless there is one; whether it was written."""
 
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         """Replace the record if its revision is still `revision`; never creates one."""

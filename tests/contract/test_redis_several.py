@@ -127,6 +127,9 @@ async def test_the_stores_work(world: World) -> None:
     assert not await store.delete_revision(PREFIX + MEMBERS[1], REVISION)
     for member in MEMBERS:
         assert await store.delete(PREFIX + member)
+    assert [await store.create(PREFIX + member, FIRST, 60) for member in [*MEMBERS, *MEMBERS]] == [True] * 60 + [False] * 60
+    for member in MEMBERS:
+        assert await store.delete(PREFIX + member)
     await store.index_add("gw:u:ann", "aa", 100.0, 1.0)
     assert await store.index_members("gw:u:ann", 1.0) == ["aa"]
     await store.index_remove("gw:u:ann", "aa")

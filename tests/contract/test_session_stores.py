@@ -62,6 +62,22 @@ async def test_a_record_without_time_left_is_soon_gone_and_no_error(world: World
     assert await world.sessions.get(KEY) is None
 
 
+async def test_create_never_replaces_what_is_there(world: World) -> None:
+    assert await world.sessions.create(KEY, record(1), 100) is True
+    assert await world.sessions.create(KEY, record(2), 10_000) is False
+    assert await world.sessions.get(KEY) == record(1)
+    await world.forward(101)
+    assert await world.sessions.get(KEY) is None, "who comes too late must not lengthen the life either"
+    assert await world.sessions.create(KEY, record(3), 100) is True
+
+
+async def test_of_thirty_that_create_one_does(world: World) -> None:
+    mine = [record(1, f"writer {number}".encode()) for number in range(30)]
+    made = await asyncio.gather(*(world.sessions.create(KEY, one, 100) for one in mine))
+    assert made.count(True) == 1
+    assert await world.sessions.get(KEY) == mine[made.index(True)]
+
+
 async def test_swap_replaces_the_revision_that_was_read(world: World) -> None:
     await world.sessions.put(KEY, record(1), 100)
     assert await world.sessions.swap(KEY, revision(1), record(2, b"new"), 100) == Swapped()

@@ -31,6 +31,13 @@ class MemorySessionStore:
         """Write a new record that lives for `ttl` seconds."""
         self._records.put(key, record, self._clock() + ttl)
 
+    async def create(self, key: str, record: bytes, ttl: float) -> bool:
+        """Write a record unless there is one; whether it was written."""
+        if self._records.get(key) is not None:
+            return False
+        self._records.put(key, record, self._clock() + ttl)
+        return True
+
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         """Replace the record if its revision is still `revision`."""
         present = self._records.get(key)

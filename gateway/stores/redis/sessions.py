@@ -71,6 +71,10 @@ class RedisSessionStore:
         """Write a new record that lives for `ttl` seconds."""
         await self._client.execute_command("SET", key, record, "PX", milliseconds(ttl))
 
+    async def create(self, key: str, record: bytes, ttl: float) -> bool:
+        """Write a record unless there is one; whether it was written."""
+        return await self._client.execute_command("SET", key, record, "PX", milliseconds(ttl), "NX") is not None
+
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         """Replace the record if its revision is still `revision`."""
         return _swapped(await _SWAP.run(self._client, key, revision, record, milliseconds(ttl)))

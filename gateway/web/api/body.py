@@ -13,13 +13,16 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from gateway.core.api import MOST_BYTES
+from gateway.core.session_data import is_no_text
 from gateway.web.bodies import read_body
 
-MOST_BYTES: Final = 1_048_576
 #: The longest text in a field (characters): longer than any address, name or password that could be right.
 MOST_TEXT: Final = 4096
 #: A key is quoted this far (characters).
 _MOST_KEY: Final = 64
+_JSON: Final = "application/json"
+_TOO_LARGE: Final = f"the body is larger than {MOST_BYTES} bytes"
 _SPACE: Final = " \t\r\n"
 
 
@@ -55,16 +58,30 @@ class BadFields(Exception):
 
 async def read_values(request: web.BaseRequest, fields: Fields, seconds: float) -> Values:
     """What was sent for `fields`. Raises BadBody, BadFields, and ConnectionError when the client leaves."""
-    _check_media(request)
+    _check_media(request, (_JSON,))
+    body = await _read(request, seconds)
+    if body is None:
+        raise BadBody(_TOO_LARGE)
+    return parse_values(body, fields)
+
+
+async def read_object(request: web.BaseRequest, seconds: float, *media: str) -> dict[str, object]:
+    """An object of any keys; `media` are types that it may have besides JSON's. Raises BadBody (413 where it is too large), and ConnectionError when
+    the client leaves."""
+    _check_media(request, (_JSON, *media))
+    body = await _read(request, seconds)
+    if body is None:
+        raise BadBody(_TOO_LARGE, 413)
+    return _parse_object(body)
+
+
+async def _read(request: web.BaseRequest, seconds: float) -> bytes | None:
     try:
-        body = await read_body(request, MOST_BYTES, seconds)
+        return await read_body(request, MOST_BYTES, seconds)
     except TimeoutError:
         raise BadBody("the body did not come in time") from None
     except (HttpProcessingError, web.RequestPayloadError):
         raise BadBody("the body is not complete or not well-formed") from None
-    if body is None:
-        raise BadBody(f"the body is larger than {MOST_BYTES} bytes")
-    return parse_values(body, fields)
 
 
 def parse_values(body: bytes, fields: Fields) -> Values:
@@ -73,7 +90,7 @@ def parse_values(body: bytes, fields: Fields) -> Values:
     for key, value in _parse_object(body).items():
         kind = fields.get(key)
         if kind is None:
-            raise BadBody(f'the key "{_quoted(key)}" is not known here')
+            raise BadBody(f'the key "{quoted(key)}" is not known here')
         values[key] = _value(key, kind, value)
     faults = {key: "is missing" for key, kind in fields.items() if kind is Kind.TEXT and values.get(key) is None}
     faults |= {key: "is too long" for key, value in values.items() if isinstance(value, str) and len(value) > MOST_TEXT}
@@ -89,8 +106,7 @@ def _value(key: str, kind: Kind, value: object) -> str | bool | None:
         if isinstance(value, bool):
             return value
     elif isinstance(value, str):
-        # A lone half of a surrogate pair is no character (RFC 3629 section 3), and NUL ends strings for the programs behind us.
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if is_no_text(value):
             raise BadBody(f'the key "{key}" has a character that no text may have')
         return value
     raise BadBody(f'the key "{key}" must be {kind.value}')
@@ -125,12 +141,13 @@ def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise BadBody(f'the key "{_quoted(key)}" stands twice')
+            raise BadBody(f'the key "{quoted(key)}" stands twice')
         found[key] = value
     return found
 
 
-def _quoted(key: str) -> str:
+def quoted(key: str) -> str:
+    """As much of a key as an error may say."""
     return key[:_MOST_KEY].encode("utf-8", "replace").decode("utf-8")
 
 
@@ -141,10 +158,10 @@ def _refuse_constant(name: str) -> object:
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_refuse_constant)
 
 
-def _check_media(request: web.BaseRequest) -> None:
+def _check_media(request: web.BaseRequest, known: tuple[str, ...]) -> None:
     media, _, parameters = request.headers.get("Content-Type", "").partition(";")
-    if media.strip().lower() != "application/json":
-        raise BadBody("the Content-Type must be application/json", 415)
+    if media.strip().lower() not in known:
+        raise BadBody(f"the Content-Type must be {' or '.join(known)}", 415)
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):

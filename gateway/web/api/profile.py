@@ -14,7 +14,7 @@ from gateway.services.self_service import SelfService, Vanished
 from gateway.web.api.body import Kind
 from gateway.web.api.call import Call, refuse
 from gateway.web.api.handler import Endpoint
-from gateway.web.api.users import Users
+from gateway.web.api.users import Users, not_logged_in
 
 #: The API's names of the profile's fields.
 _FIELDS: Final = {
@@ -66,7 +66,7 @@ class Profiles:
                 return refuse(call, 422, faults | _told(await self._self_service.judge_profile(found, changes)))
             outcome = await self._self_service.set_profile(call.snapshot, call.facts, found, changes)
         except Vanished:
-            return refuse(call, 401, "you are not logged in")
+            return not_logged_in(call)
         if isinstance(outcome, dict):
             return refuse(call, 422, _told(outcome))
         return self._users.told_to(call, found, outcome)

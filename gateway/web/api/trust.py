@@ -18,7 +18,7 @@ from gateway.snapshot import Snapshot
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: How long a browser may remember a preflight's answer (seconds).
 _PREFLIGHT_AGE: Final = 600
-_EXPOSED: Final = "Retry-After, X-Request-Id"
+_EXPOSED: Final = "ETag, Retry-After, X-Request-Id"
 
 
 def is_foreign(request: web.BaseRequest, facts: Facts, snapshot: Snapshot, place: ApiPlace) -> bool:
@@ -51,5 +51,5 @@ def allow_methods(response: web.StreamResponse, request: web.BaseRequest, facts:
     """Answer a preflight of the named front end."""
     if is_named(facts, place) and "Access-Control-Request-Method" in request.headers:
         response.headers["Access-Control-Allow-Methods"] = allowed
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type, If-Match"
         response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_AGE)

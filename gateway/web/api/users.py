@@ -74,16 +74,23 @@ class Users:
         return found if isinstance(found, web.Response) else self.told_to(call, *found)
 
     async def present(self, call: Call) -> tuple[Found, Person] | web.Response:
-        """Who is logged in, or the answer for somebody who is not. Raises StoreAway."""
+        """Whose session it is and the account as it is now, or the answer for somebody who is not logged in. Raises StoreAway."""
+        found = await self.found(call)
+        if isinstance(found, web.Response):
+            return found
+        person = await self._people.at_home(found.session.identity.user_id)
+        return not_logged_in(call) if person is None else (found, person)
+
+    async def found(self, call: Call) -> Found | web.Response:
+        """The session, or the answer for somebody who is not logged in."""
         match await self._sessions.load(call.snapshot, call.facts):
             case Found() as found:
-                person = await self._people.at_home(found.session.identity.user_id)
-                if person is not None:
-                    call.exchange.user_id = person.identity.user_id
-                    return found, person
+                call.exchange.user_id = found.session.identity.user_id
+                return found
             case Nobody.UNKNOWN:
                 return store_away(call)
-        return refuse(call, 401, "you are not logged in")
+            case _:
+                return not_logged_in(call)
 
     def told_to(self, call: Call, found: Found, person: Person) -> web.Response:
         """The user object for its owner, with the session's cookie where it was renewed."""
@@ -102,6 +109,11 @@ class Users:
         for line in cookie.expiring_variants(host) if planted else (cookie.expiring(host),):
             response.headers.add("Set-Cookie", line)
         return response
+
+
+def not_logged_in(call: Call) -> web.Response:
+    """401."""
+    return refuse(call, 401, "you are not logged in")
 
 
 def told(person: Person, admin_group: str) -> dict[str, object]:

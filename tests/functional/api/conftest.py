@@ -10,7 +10,7 @@ from tests.functional.api.client import Client, Served, serve
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One gateway for a module, with the API below the prefix. A test that needs another configuration starts its own."""
-    with serve({}) as gateway:
+    with serve({"session": {"data": {"enabled": True}}}) as gateway:
         yield gateway
 
 

@@ -7,8 +7,7 @@ import socket
 
 import pytest
 
-from gateway.core.api import PATHS
-from gateway.web.api.body import MOST_BYTES
+from gateway.core.api import MOST_BYTES, PATHS
 from tests.functional.api.client import Client, Served, serve
 from tests.gateways import PASSWORD
 
@@ -29,7 +28,7 @@ def _changing(served: Served) -> list[tuple[str, str]]:
         reply = client.send("OPTIONS", f"{here}/")
         assert reply.status == 204, path
         found += [(method, here) for method in reply.headers["Allow"].split(", ") if method not in ("GET", "HEAD", "OPTIONS")]
-    assert len(found) == 8
+    assert len(found) == 11
     return found
 
 
@@ -128,7 +127,7 @@ def test_cors_is_for_the_origins_that_are_named():
         assert reply.status == 204
         assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
         assert "PATCH" in reply.headers["Access-Control-Allow-Methods"]
-        assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type"
+        assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type, If-Match"
         reply = client.post("/users/login/", LOGIN, headers=ours)
         assert reply.status == 200
         assert (reply.headers["Access-Control-Allow-Origin"], reply.headers["Access-Control-Allow-Credentials"]) == (
@@ -136,6 +135,7 @@ def test_cors_is_for_the_origins_that_are_named():
             "true",
         )
         assert reply.headers["Vary"] == "Cookie, Origin"
+        assert reply.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After, X-Request-Id"
         assert client.post("/users/login/", {}, headers=ours).headers["Access-Control-Allow-Origin"] == "https://app.example.com", "errors too"
         for origin in ("https://app.example.com.evil.example", "https://evil.example", "null"):
             theirs = {"Origin": origin, "Access-Control-Request-Method": "POST"}

@@ -52,7 +52,12 @@ def served() -> Iterator[Served]:
     """It may be asked as often as the tests want to."""
     throttle = {"per_ip": "100000/1m", "per_account_delay_after": 1000, "per_account_stop_after": 100_000}
     with serve(
-        {"login": {"throttle": throttle}, "users": {"signup": {"enabled": True}}, "mail": {"url": "spool:mail", "from": "g@example.com"}}
+        {
+            "login": {"throttle": throttle},
+            "users": {"signup": {"enabled": True}},
+            "mail": {"url": "spool:mail", "from": "g@example.com"},
+            "session": {"data": {"enabled": True}},
+        }
     ) as one:
         one.gateway.add_user("ann@example.com", groups=["admins"])
         yield one

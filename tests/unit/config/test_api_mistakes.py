@@ -48,6 +48,10 @@ def test_a_route_at_or_below_a_path_of_the_api(tmp_path: Path, api: str, host: s
             ApiPlace("/_auth/api", whole=True, hosts=("auth.example.com",), origins=frozenset({"https://app.example.com", "http://localhost:5173"})),
         ),
         ("{enabled: false}", None),
+        (
+            "{path: /}\nsession: {data: {enabled: true}}",
+            ApiPlace("", whole=False, hosts=("auth.example.com",), session_data=True),
+        ),
     ],
 )
 def test_where_it_is(tmp_path: Path, api: str, place: ApiPlace | None):

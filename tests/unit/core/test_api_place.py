@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from gateway.core.api import PATHS, ApiPlace, Asked, taken_by
+from gateway.core.api import PATHS, ApiPlace, Asked, paths_of, taken_by
 
 BELOW = ApiPlace("/_auth/api", whole=True, hosts=("auth.example.com",))
 ROOT = ApiPlace("", whole=False, hosts=("api.example.com", "*.front.example.com"))
@@ -49,14 +51,22 @@ def test_elsewhere_only_exact_paths_are(path: str, asked: Asked | None):
 
 
 def test_a_route_at_or_below_an_api_path_is_taken():
-    assert taken_by("/", "") is None
-    assert taken_by("/users", "") is None
-    assert taken_by("/users/activate", "") is None
-    assert taken_by("/users/login", "/v1") is None
-    assert taken_by("/users/login/", "") == "/users/login/"
-    assert taken_by("/users/login/help", "") == "/users/login/"
-    assert taken_by("/v1/users/login", "/v1") == "/v1/users/login/"
-    assert taken_by("/users/activate/7", "") == "/users/activate/:id/"
+    assert taken_by("/", "", PATHS) is None
+    assert taken_by("/users", "", PATHS) is None
+    assert taken_by("/users/activate", "", PATHS) is None
+    assert taken_by("/users/login", "/v1", PATHS) is None
+    assert taken_by("/users/login/", "", PATHS) == "/users/login/"
+    assert taken_by("/users/login/help", "", PATHS) == "/users/login/"
+    assert taken_by("/v1/users/login", "/v1", PATHS) == "/v1/users/login/"
+    assert taken_by("/users/activate/7", "", PATHS) == "/users/activate/:id/"
+
+
+def test_session_data_is_there_only_where_it_is_enabled():
+    assert ROOT.find("api.example.com", "/session/data/") is None
+    assert BELOW.find("auth.example.com", "/_auth/api/session/data") == Asked(None, "")
+    assert replace(ROOT, session_data=True).find("api.example.com", "/session/data/") == Asked("/session/data", "")
+    assert taken_by("/session/data", "", paths_of(session_data=False)) is None
+    assert taken_by("/session/data/x", "", paths_of(session_data=True)) == "/session/data/"
 
 
 def test_no_path_can_be_read_as_two_routes():
