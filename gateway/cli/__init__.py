@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "explain": ("gateway.cli.explain", "Show what decides about a request, and why."),
     "users": ("gateway.cli.users", "Add and change accounts."),
     "sessions": ("gateway.cli.sessions", "List and end sessions."),
+    "mail": ("gateway.cli.mail", "List, retry and delete letters that were given up."),
     "audit": ("gateway.cli.audit", "Show the audit trail."),
     "keys": ("gateway.cli.keys", "Make secrets for sealing."),
     "db": ("gateway.cli.db", "Show and upgrade the database's version."),

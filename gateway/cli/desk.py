@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -25,6 +25,7 @@ from gateway.server.stores import make_hasher, open_accounts, open_session_store
 from gateway.services.accounts import Accounts, Felt, NoAccount, Reach, Weak
 from gateway.services.addresses import NotValid
 from gateway.services.audit import Audit
+from gateway.services.dead_letters import DeadLetters
 from gateway.services.effects import Effects
 from gateway.services.passwords import Passwords
 from gateway.services.records import Records
@@ -39,10 +40,14 @@ from gateway.stores.sql import schema
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import Database
 from gateway.stores.sql.failures import SqlFailureStore
+from gateway.stores.sql.outbox import SqlOutboxStore
 from gateway.stores.sql.schema import Standing
 from gateway.stores.sql.trail import SqlTrailStore
 
 T = TypeVar("T")
+
+#: Who acts, in the audit trail.
+_BY: Final = "command line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Desk:
 
     snapshot: Snapshot
     accounts: Accounts
+    dead_letters: DeadLetters
     sessions: Sessions | None
 
 
@@ -113,7 +119,8 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
             sessions = Sessions(records, Renewal(records, time.time), audit, time.time)
             reach = Reach(Effects(store, sessions, Live(snapshot), _say), Throttle(stores.throttle, settings.session.key_prefix, failures))
         try:
-            yield Desk(snapshot, Accounts(store, failures, passwords, snapshot.password, reach, audit, time.time, "command line"), sessions)
+            accounts = Accounts(store, failures, passwords, snapshot.password, reach, audit, time.time, _BY)
+            yield Desk(snapshot, accounts, DeadLetters(SqlOutboxStore(database), audit, time.time, _BY), sessions)
         except Weak as weak:
             fail(REFUSED, f"the password {_why(weak.weakness, snapshot.password)} ({weak.weakness})")
         finally:

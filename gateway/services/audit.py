@@ -51,6 +51,8 @@ class Event(StrEnum):
     EMAIL_CHANGE = "email:change"
     EMAIL_CANCEL = "email:cancel"
     MAIL_DEAD = "mail:dead"
+    MAIL_RETRY = "mail:retry"
+    MAIL_DELETE = "mail:delete"
     CONFIG_RELOAD = "config:reload"
     CONFIG_REFUSE = "config:refuse"
     SERVER_START = "server:start"

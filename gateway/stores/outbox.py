@@ -48,5 +48,11 @@ class OutboxStore(Protocol):
     async def dead(self, limit: int) -> Sequence[Letter]:
         """What was buried, the newest first."""
 
+    async def revive(self, letter_ids: Sequence[str] | None, now: float) -> Sequence[str]:
+        """Those of `letter_ids`, or with None all, that were buried are due now, for their first try; their ids."""
+
+    async def drop(self, letter_ids: Sequence[str] | None) -> Sequence[str]:
+        """Delete those of `letter_ids`, or with None all, that were buried; their ids."""
+
     async def prune(self, before: float) -> int:
         """Delete buried letters that were written before then; how many."""

@@ -73,6 +73,24 @@ async def test_a_buried_letter_is_never_due_and_stays_to_be_seen(outbox):
     assert await outbox.waiting() == 1
 
 
+async def test_buried_letters_are_due_again_or_thrown_away_and_no_others(outbox):
+    for number in range(6):
+        await outbox.put(sample_letter(number))
+    for number in range(5):
+        await outbox.bury(f"letter-{number:03}", "no such mailbox")
+    await outbox.postpone("letter-005", NOW + 100, 3, "refused")
+    assert sorted(await outbox.revive(["letter-000", "letter-001", "letter-005", "none"], NOW + 9)) == ["letter-000", "letter-001"]
+    assert sorted(await outbox.drop(["letter-000", "letter-002", "letter-005", "none"])) == ["letter-002"]
+    again = await outbox.claim(NOW + 9, NOW + 60, 10)
+    assert sorted((letter.id, letter.tries, letter.error) for letter in again) == [("letter-000", 0, None), ("letter-001", 0, None)]
+    assert await outbox.revive([], NOW) == []
+    await outbox.bury("letter-000", "no such mailbox")
+    assert sorted(await outbox.revive(None, NOW)) == ["letter-000", "letter-003", "letter-004"]
+    await outbox.bury("letter-000", "no such mailbox")
+    assert await outbox.drop(None) == ["letter-000"]
+    assert await outbox.waiting() == 4
+
+
 async def test_what_is_done_to_a_letter_that_is_gone_does_nothing(outbox):
     await outbox.sent("none")
     await outbox.postpone("none", NOW, 1, "x")

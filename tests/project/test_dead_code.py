@@ -53,8 +53,6 @@ USED_BY_OTHERS = {
 }
 #: Nobody uses these yet, and they stay: file and name → why.
 KEPT = {
-    "gateway/stores/outbox.py dead": "letters that were given up: people look into the table, and tests through this",
-    "gateway/stores/sql/outbox.py dead": "the same",
     "gateway/crypto/sealing.py MOST_COOKIE": "the promised size of a cookie, which tests/property holds it to",
     "gateway/server/protocol.py peername": "aiohttp's BaseRequest.remote asks its protocol for it",
     "gateway/crypto/passwords.py CHEAPEST": "the named profile for tests; the package ships what tests use",

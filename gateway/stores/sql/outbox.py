@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Delete, Row, Update, delete, func, insert, select, update
 
 from gateway.stores.outbox import Letter
 from gateway.stores.sql.engine import Database
@@ -84,11 +84,29 @@ class SqlOutboxStore:
 
         return await self._database.read(work)
 
+    async def revive(self, letter_ids: Sequence[str] | None, now: float) -> Sequence[str]:
+        """Those of `letter_ids`, or with None all, that were buried are due now, for their first try; their ids."""
+        return await self._of_buried(update(OUTBOX).values(due=now, tries=0, error=None), letter_ids)
+
+    async def drop(self, letter_ids: Sequence[str] | None) -> Sequence[str]:
+        """Delete those of `letter_ids`, or with None all, that were buried; their ids."""
+        return await self._of_buried(delete(OUTBOX), letter_ids)
+
     async def prune(self, before: float) -> int:
         """Delete buried letters that were written before then; how many."""
 
         def work(connection: Connection) -> int:
             return connection.execute(delete(OUTBOX).where(OUTBOX.c.due.is_(None), OUTBOX.c.created < before)).rowcount
+
+        return await self._database.write(work)
+
+    async def _of_buried(self, change: Update | Delete, letter_ids: Sequence[str] | None) -> Sequence[str]:
+        chosen = change.where(OUTBOX.c.due.is_(None))
+        if letter_ids is not None:
+            chosen = chosen.where(OUTBOX.c.id.in_(letter_ids))
+
+        def work(connection: Connection) -> Sequence[str]:
+            return connection.scalars(chosen.returning(OUTBOX.c.id)).all()
 
         return await self._database.write(work)
 
