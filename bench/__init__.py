@@ -12,10 +12,11 @@
     goals.py      the figures to reach
     report.py     Markdown, JSON; plot.py the picture
 
-Two commands of their own prove what no short run can:
+Three commands of their own prove what no short run can:
 
     revocation.py how soon a logout on one process is felt by another one at full load
     soak.py       whether memory stays flat over millions of requests, no two of them alike
+    equal_times.py whether answers take one time, whoever an address belongs to; residents.py are the accounts that it asks about
 
 Everything listens on and talks to 127.0.0.1 only, and what was started here is stopped by its process id, also on Ctrl-C.
 """

@@ -21,7 +21,7 @@ from gateway.services.proof import Proof
 from gateway.services.self_service import Vanished
 from gateway.services.sessions import Found
 from gateway.services.throttle import Throttle
-from gateway.services.tickets import Purpose, Tickets
+from gateway.services.tickets import Held, Purpose, Tickets
 from gateway.services.verification import Postbox
 from gateway.snapshot import Snapshot
 from gateway.stores import StoreAway
@@ -134,12 +134,12 @@ class AddressChange:
 
     async def look(self, snapshot: Snapshot, token: str) -> str | None:
         """The address that the link would confirm; it stays good."""
-        held = await self._tickets.look(snapshot, Purpose.EMAIL, token)
+        held = await self._look(snapshot, Purpose.EMAIL, token)
         return None if held is None else held.payload["email"]
 
     async def may_cancel(self, snapshot: Snapshot, token: str) -> bool:
         """Whether the link would call a change off; it stays good."""
-        return await self._tickets.look(snapshot, Purpose.EMAIL_CANCEL, token) is not None
+        return await self._look(snapshot, Purpose.EMAIL_CANCEL, token) is not None
 
     async def confirm(self, snapshot: Snapshot, facts: Facts, token: str) -> Moved | Bad:
         """Make the pending address the account's."""
@@ -180,3 +180,11 @@ class AddressChange:
             raise Vanished
         self._audit.record(Event.EMAIL_CANCEL, user=who.user_id, email=who.email, address=facts.client, session=found.member)
         return CalledOff()
+
+    async def _look(self, snapshot: Snapshot, purpose: Purpose, token: str) -> Held | None:
+        """The link's ticket; None, in one time, whatever is wrong with it."""
+        begun = self._pace.begin()
+        held = await self._tickets.look(snapshot, purpose, token)
+        if held is None:
+            await self._pace.keep(begun)
+        return held

@@ -90,11 +90,11 @@ class Recovery:
 
     async def look(self, snapshot: Snapshot, token: str) -> bool:
         """Whether a link is good; it stays good."""
-        return await self._account(await self._tickets.look(snapshot, Purpose.RESET, token)) is not None
+        return await self._owner(snapshot, token) is not None
 
     async def reset(self, snapshot: Snapshot, facts: Facts, token: str, password: str, language: str = "en") -> Done | Bad | Weak | Throttled:
         """Set a new password with a link. The link is used up only by a password that can be set."""
-        account = await self._account(await self._tickets.look(snapshot, Purpose.RESET, token))
+        account = await self._owner(snapshot, token)
         if account is None:
             return Bad()
         weakness = snapshot.password.weakness(password, account.words)
@@ -156,6 +156,14 @@ class Recovery:
             words: dict[str, str | int] = {"link": link, "code": issued.code, "lasts": int(issued.life), "user": who.user_id}
             await self._postbox.post(snapshot, who.email, "reset", language, facts=facts, **words)
         self._audit.record(Event.USER_FORGOT, user=who.user_id, email=who.email, address=facts.client, state=who.state.value)
+
+    async def _owner(self, snapshot: Snapshot, token: str) -> Account | None:
+        """Whose link it is; None, in one time, whatever is wrong with it."""
+        begun = self._pace.begin()
+        account = await self._account(await self._tickets.look(snapshot, Purpose.RESET, token))
+        if account is None:
+            await self._pace.keep(begun)
+        return account
 
     async def _account(self, held: Held | None) -> Account | None:
         """Whose ticket it is, if they may set a password: disabling an account disables its links."""

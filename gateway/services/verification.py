@@ -104,10 +104,12 @@ class Verification:
         await self._postbox.post(snapshot, who.email, "verify", language, facts=facts, **words)
 
     async def look(self, snapshot: Snapshot, token: str, browser: str) -> Ready | NeedsPassword | Bad:
-        """What is left to do with a link."""
+        """What is left to do with a link. Time does not say what is wrong with one."""
+        begun = self._pace.begin()
         held = await self._tickets.look(snapshot, Purpose.VERIFY, token)
         account = None if held is None else await self._accounts.get(held.user_id)
         if held is None or account is None or account.identity.state is not State.CREATED:
+            await self._pace.keep(begun)
             return Bad()
         return self._left(held, browser)
 
@@ -144,10 +146,13 @@ class Verification:
 
     async def verify_code(self, snapshot: Snapshot, facts: Facts, user_id: str, code: str) -> Verified | Bad | Throttled:
         """Use a code where no page can ask for a password: the account keeps what was chosen when it was made, or has its attempt's. No code is good
-        where somebody else may have chosen that: only a link asks for the password that goes with it."""
+        where somebody else may have chosen that: only a link asks for the password that goes with it. The same answer, in the same time, for every id
+        that has no such code."""
+        begun = self._pace.begin()
         known = await self._accounts.get(user_id)
         held = await self._take_code(snapshot, facts, "" if known is None or known.contested else user_id, code)
         if not isinstance(held, Held):
+            await self._pace.keep(begun)
             return held
         account = await self._accounts.get(held.user_id)
         return Bad() if account is None else await self._finish(facts, account, held, held.payload.get("password"))

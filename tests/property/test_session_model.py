@@ -3,9 +3,10 @@
 The model knows which cookie a browser holds and whether its session should be alive; the gateway must agree: never dead but accepted, never alive but
 rejected, never an exception. Answers are lost at random, so browsers come back with replaced secrets.
 
-It runs twice: reading the store for each request, and with tracked copies. There each change is told to the processes a few turns of the loop after
-it was made, and any turn later than that is a new one of the model: by then it must be felt. A process may lose its tracking, hears of nothing until
-it is back, and has to do without copies meanwhile; so it is while the store is away. Reads take turns too, so that changes overtake them.
+It runs on records in memory and in a real Redis, reading them for each request; and with tracked copies. There each change is told to the processes
+a few turns of the loop after it was made, and any turn later than that is a new one of the model: by then it must be felt. A process may lose its
+tracking, hears of nothing until it is back, and has to do without copies meanwhile; so it is while the store is away. Reads take turns too, so that
+changes overtake them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from gateway.core.decide import Nobody
 from gateway.core.session import Life
@@ -28,58 +29,62 @@ from gateway.services.renewal import Renewal
 from gateway.services.sessions import Found, Sessions
 from gateway.stores import StoreAway
 from gateway.stores.memory.sessions import MemorySessionStore
-from gateway.stores.sessions import Conflict, Gone, Swap, Swapped
+from gateway.stores.redis import RedisSessionStore, open_redis
+from gateway.stores.sessions import Conflict, Gone, SessionStore, Swap, Swapped
 from tests.samples import SettableClock, sample_account, sample_facts, sample_snapshot
 
 T = TypeVar("T")
 LIFE = Life(idle=1000, absolute=20_000, rotate_every=300, rotate_grace=60, touch_every=30)
 
 
-class Store(MemorySessionStore):
-    """Goes away and comes back; answers and tells of changes some turns of the loop later."""
+class Store:
+    """`kept`, which goes away and comes back; answers and tells of changes some turns of the loop later."""
 
     away = False
 
-    def __init__(self, clock: SettableClock) -> None:
-        super().__init__(clock)
+    def __init__(self, kept: SessionStore) -> None:
+        self._kept = kept
+        self.shared = True
+        self.index_add, self.index_remove, self.index_members = kept.index_add, kept.index_remove, kept.index_members
+        self.create, self.scan, self.ping, self.close = kept.create, kept.scan, kept.ping, kept.close
         self.heard: list[Callable[[str], None]] = []
 
     async def get(self, key: str) -> bytes | None:
         self._check()
-        record = await super().get(key)
+        record = await self._kept.get(key)
         await turns(8)
         return record
 
     async def get_many(self, keys: list[str]) -> list[bytes | None]:
         self._check()
-        records = await super().get_many(keys)
+        records = await self._kept.get_many(keys)
         await turns(8)
         return records
 
     async def put(self, key: str, record: bytes, ttl: float) -> None:
-        await super().put(key, record, ttl)
+        await self._kept.put(key, record, ttl)
         self._tell(key)
 
     async def swap(self, key: str, revision: bytes, record: bytes, ttl: float) -> Swapped | Gone | Conflict:
         self._check()
         await turns(1)
-        outcome = await super().swap(key, revision, record, ttl)
+        outcome = await self._kept.swap(key, revision, record, ttl)
         self._tell(key)
         await turns(1)
         return outcome
 
     async def swap_many(self, swaps: Sequence[Swap]) -> list[Swapped | Gone | Conflict]:
         self._check()
-        return await super().swap_many(swaps)
+        return await self._kept.swap_many(swaps)
 
     async def delete(self, key: str) -> bool:
-        deleted = await super().delete(key)
+        deleted = await self._kept.delete(key)
         self._tell(key)
         await turns(1)
         return deleted
 
     async def delete_revision(self, key: str, revision: bytes) -> bool:
-        deleted = await super().delete_revision(key, revision)
+        deleted = await self._kept.delete_revision(key, revision)
         self._tell(key)
         await turns(1)
         return deleted
@@ -158,11 +163,15 @@ class Browser:
 class SessionMachine(RuleBasedStateMachine):
     cached = False
 
+    def open(self) -> SessionStore:
+        """An empty store."""
+        return MemorySessionStore(self.clock)
+
     @initialize()
     def set_up(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.clock = SettableClock()
-        self.store = Store(self.clock)
+        self.store = Store(self.open())
         self.snapshot = replace(sample_snapshot(), life=LIFE)
         self.processes = [Process(self.store, self.clock, cached=self.cached) for _ in range(2)]
         self.browsers: list[Browser] = []
@@ -171,6 +180,7 @@ class SessionMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "loop"):
             self._run(self._settle())
+            self._run(self.store.close())
             self.loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -305,6 +315,24 @@ class SessionMachine(RuleBasedStateMachine):
 
 class CachedSessionMachine(SessionMachine):
     cached = True
+
+
+class RedisSessionMachine(SessionMachine):
+    """Its time stands still: whatever has to end is found to have ended when it is read."""
+
+    url: str
+
+    def open(self) -> SessionStore:
+        client = open_redis(self.url, timeout=10)
+        self.loop.run_until_complete(client.execute_command("FLUSHDB"))
+        return RedisSessionStore(client)
+
+
+def test_session_model_on_redis(redis_url: str) -> None:
+    class Machine(RedisSessionMachine):
+        url = redis_url
+
+    run_state_machine_as_test(Machine, settings=settings(max_examples=30, stateful_step_count=40, deadline=None))
 
 
 TestSessionModel = SessionMachine.TestCase

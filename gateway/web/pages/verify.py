@@ -88,6 +88,8 @@ class VerifyPage:
     async def _use_link(self, visit: Visit, fields: dict[str, str]) -> web.Response:
         token, password = fields.get("token", ""), fields.get("password")
         left = await self._verification.look(visit.snapshot, token, visit.browser)
+        if isinstance(left, Bad):
+            return self._left(visit, token, left)
         if isinstance(left, NeedsPassword) and password is not None:
             faults = [fault("password", "missing")] if not password else repeated(fields) if left.new else []
             if faults:

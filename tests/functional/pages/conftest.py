@@ -3,12 +3,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway.services.pace import Pace
 from tests.contract.stores import make_world
 from tests.functional.pages.site import Site, make_accounts, open_site
 from tests.samples import SettableClock
@@ -40,26 +38,13 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path, accounts_file: Path) 
 @pytest.fixture
 async def either(stores: tuple[str, str | None], clock: SettableClock) -> AsyncIterator[Site]:
     """The pages on both sets of stores."""
-    async with _open_either(stores, clock, None) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def clocked(stores: tuple[str, str | None], clock: SettableClock) -> AsyncIterator[Site]:
-    """The same, answering as slowly as the gateway does."""
-    async with _open_either(stores, clock, Pace()) as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def _open_either(stores: tuple[str, str | None], clock: SettableClock, pace: Pace | None) -> AsyncIterator[Site]:
     database_url, redis_url = stores
     if redis_url is None:
-        async with open_site(clock, database_url, pace=pace) as opened:
+        async with open_site(clock, database_url) as opened:
             yield opened
         return
     world = make_world("redis", clock, redis_url)
     await make_accounts(database_url)
-    async with open_site(clock, database_url, world, pace) as opened:
+    async with open_site(clock, database_url, world) as opened:
         yield opened
     await world.close()

@@ -1,10 +1,11 @@
-"""The pages alone behind a real HTTP server: memory sessions, SQLite accounts, a clock that the test moves. Own paths answer, everything else is 404.
+"""The pages and the API alone behind a real HTTP server: memory sessions, SQLite accounts, a clock that the test moves. The rest is 404.
 
 `http://auth.example.test` is public_url, `wiki.example.test` has a route; every name leads to this machine (see `Browser`).
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.core.api import ApiPlace
 from gateway.core.cookies import CookieShape
 from gateway.core.facts import Facts
 from gateway.core.forwarded import Trust
@@ -20,7 +22,7 @@ from gateway.core.identity import State
 from gateway.core.places import AllowedHost, Places
 from gateway.core.routes import RouteTable
 from gateway.core.urls import Malformed, Origin
-from gateway.crypto.passwords import CHEAPEST, Hasher
+from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher
 from gateway.crypto.tokens import new_request_id
 from gateway.mail.letters import WORDS
 from gateway.services.address_change import AddressChange
@@ -28,8 +30,7 @@ from gateway.services.audit import Audit
 from gateway.services.effects import Effects
 from gateway.services.history import History
 from gateway.services.login import Login
-from gateway.services.pace import Pace
-from gateway.services.passwords import Passwords
+from gateway.services.people import People
 from gateway.services.proof import Proof
 from gateway.services.records import Records
 from gateway.services.recovery import Recovery
@@ -45,11 +46,16 @@ from gateway.stores import StoreAway
 from gateway.stores.memory.sessions import MemorySessionStore
 from gateway.stores.memory.throttle import MemoryThrottleStore
 from gateway.stores.sql.accounts import SqlAccountStore
-from gateway.stores.sql.engine import open_database
+from gateway.stores.sql.engine import LONG, open_database
 from gateway.stores.sql.failures import SqlFailureStore
 from gateway.stores.sql.schema import upgrade
 from gateway.stores.sql.tokens import SqlTokenStore
 from gateway.stores.sql.trail import SqlTrailStore
+from gateway.web.api.handler import Api
+from gateway.web.api.profile import Profiles
+from gateway.web.api.recovery import Forgotten
+from gateway.web.api.signup import Joining
+from gateway.web.api.users import Users
 from gateway.web.exchange import Exchange
 from gateway.web.pages.account.table import account_endpoints
 from gateway.web.pages.forgot import ForgotPage, ResetPage
@@ -60,11 +66,14 @@ from gateway.web.pages.verify import VerifyPage
 from gateway.web.request import read_facts
 from tests.browser import Browser, Form, Page
 from tests.contract.stores import World
+from tests.functional.pages.ledger import Ledger, NotedPace, NotedPasswords, noted
 from tests.samples import SettableClock, sample_account, sample_ring, sample_route, sample_snapshot
 
 PASSWORD = "a tortoise plays the cello"
 AUTH = "http://auth.example.test"
 WIKI = "http://wiki.example.test"
+#: For a snapshot, where a test is about the API.
+API = ApiPlace("/_auth/api", whole=True, hosts=("auth.example.test",))
 
 
 class SwitchedStore(MemorySessionStore):
@@ -95,10 +104,15 @@ class SwitchedStore(MemorySessionStore):
 
 
 class CountingHasher(Hasher):
-    """Counts what it is asked."""
+    """Counts what it is asked. While `free` is clear, verifying takes for ever; `busy` is set once somebody waits for it."""
 
     made = 0
     verified = 0
+
+    def __init__(self, cost: Argon2Cost) -> None:
+        super().__init__(cost)
+        self.free, self.busy = threading.Event(), threading.Event()
+        self.free.set()
 
     def hash(self, password: str) -> str:
         self.made += 1
@@ -106,6 +120,9 @@ class CountingHasher(Hasher):
 
     def verify(self, stored: str | None, password: str) -> bool:
         self.verified += 1
+        if not self.free.is_set():
+            self.busy.set()
+            self.free.wait()
         return super().verify(stored, password)
 
 
@@ -164,7 +181,9 @@ class Site:
         self.world: World | None = None
         self.slept: list[float] = []
         self.hasher = CountingHasher(CHEAPEST)
+        self.ledger = Ledger()
         self.signup: SignUp
+        self.api: Api
         self.pages = pages
         self.store = store
         self.accounts = accounts
@@ -183,6 +202,9 @@ class Site:
             facts = read_facts(request.method, request._message.path, request.raw_headers, request.remote, request.scheme, self.snapshot)
         except Malformed:
             return web.Response(status=400)
+        place = self.snapshot.api
+        if place is not None and (asked := place.find(facts.host, facts.path)) is not None:
+            return await self.api.handle(request, asked, place, facts, self.snapshot, exchange)
         own = self.snapshot.places.own(facts.path)
         if own is None:
             return web.Response(status=404, text="the application")
@@ -248,18 +270,20 @@ async def make_accounts(database_url: str) -> None:
 
 
 @asynccontextmanager
-async def open_site(clock: SettableClock, database_url: str, world: World | None = None, pace: Pace | None = None) -> AsyncIterator[Site]:
-    """`database_url` leads to accounts of `make_accounts`; sessions and counters are in `world`, else in memory. Without `pace`, answers
-    wait in name only."""
+async def open_site(clock: SettableClock, database_url: str, world: World | None = None) -> AsyncIterator[Site]:
+    """`database_url` leads to accounts of `make_accounts`; sessions and counters are in `world`, else in memory. Answers wait in name only."""
     audit_lines: list[str] = []
-    database = open_database(database_url)
+    database = open_database(database_url, within=LONG)  # patient: nothing here is about a slow database, and the machine may be busy
     accounts, hasher = SqlAccountStore(database), CountingHasher(CHEAPEST)
     store, audit, postbox = SwitchedStore(clock), Audit(audit_lines.append, clock), Postbox()
-    records = Records(store if world is None else world.sessions, "gw:")
+    ledger = Ledger()
+    records = Records(noted(store if world is None else world.sessions, ledger), "gw:")
     sessions = Sessions(records, Renewal(records, clock), audit, clock)
-    passwords, problems = Passwords(hasher, 1), Problems()
+    passwords, problems = NotedPasswords(hasher, 1), Problems()
+    passwords.ledger = ledger
     await passwords.measure([])
-    throttle = Throttle(MemoryThrottleStore(clock) if world is None else world.throttle, "gw:", SqlFailureStore(database))
+    counters = noted(MemoryThrottleStore(clock) if world is None else world.throttle, ledger)
+    throttle = Throttle(counters, "gw:", SqlFailureStore(database))
     login = Login(accounts, sessions, throttle, passwords, audit, clock)
     slept: list[float] = []
 
@@ -267,7 +291,8 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
         slept.append(seconds)
 
     tokens, trail = SqlTokenStore(database), SqlTrailStore(database)
-    pace, tickets = pace or Pace(1.0, lambda: 0.0, sleep), Tickets(tokens, throttle, clock)
+    pace, tickets = NotedPace(1.0, lambda: 0.0, sleep), Tickets(tokens, throttle, clock)
+    pace.ledger = ledger
     effects = Effects(accounts, sessions, Live(site_snapshot()), audit_lines.append)
     verification = Verification(accounts, tickets, postbox, passwords, throttle, effects, audit, pace)
     signup = SignUp(accounts, verification, postbox, passwords, throttle, audit, pace, clock)
@@ -282,16 +307,20 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
         *ResetPage(recovery, problems).endpoints(),
         *account_endpoints(sessions, problems, service, change, History(trail)),
     )
+    users = Users(sessions, login, People(accounts))
     site = Site(clock, Pages(sessions, login, problems, _no_keys, clock, more), store, accounts, audit_lines, postbox)
     site.slept, site.tickets, site.trail, site.effects = slept, tickets, trail, effects
-    site.hasher, site.world, site.signup = hasher, world, signup
+    site.hasher, site.world, site.signup, site.ledger = hasher, world, signup, ledger
+    groups = (users, Joining(signup, verification), Forgotten(recovery), Profiles(users, service))
+    site.api = Api([row for group in groups for row in group.endpoints()])
     runner = web.ServerRunner(web.Server(site.answer))
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)
     await listener.start()
     site.port = runner.addresses[0][1]
     try:
-        yield site
+        with ledger.reads_sql():
+            yield site
     finally:
         await runner.cleanup()
         passwords.close()

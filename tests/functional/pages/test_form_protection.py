@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from dataclasses import replace
 
 import pytest
 
 from tests.browser import Browser, Page
-from tests.functional.pages.site import AUTH, PASSWORD, Site, site_snapshot
+from tests.functional.pages.site import API, AUTH, PASSWORD, Site, site_snapshot
+from tests.samples import sample_account
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 NO_SITE = {"Sec-Fetch-Site": ""}
@@ -215,8 +217,9 @@ async def test_what_cannot_be_read_in_only_one_way(site: Site, body: bytes):
         assert "Nothing was changed" in page.words
 
 
-async def test_every_form_of_the_table_refuses_what_is_not_its_own(site: Site):
+async def test_every_form_of_the_table_refuses_what_is_not_its_own(either: Site):
     """Found by walking the table, so that no endpoint to come is forgotten (CVE-2021-29652)."""
+    site = either
     posts = [endpoint for endpoint in site.pages.endpoints if endpoint.method == "POST"]
     of_accounts = {f"/account/{page}" for page in ("profile", "password", "email", "email/confirm", "email/cancel", "sessions")}
     assert {endpoint.path for endpoint in posts} == {
@@ -243,3 +246,27 @@ async def test_every_form_of_the_table_refuses_what_is_not_its_own(site: Site):
             ):
                 assert (await ann.post(url, sent, headers=headers)).status == 403
             assert await site.logged_in(ann)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "", "Origin": "null"},
+    ],
+    ids=str,
+)
+async def test_every_changing_call_of_the_api_refuses_another_site(either: Site, headers: dict[str, str]):
+    """Found by walking its table too."""
+    either.snapshot = replace(either.snapshot, api=API)
+    changing = [endpoint for endpoint in either.api.endpoints if endpoint.method not in ("GET", "HEAD")]
+    assert len(changing) >= 8
+    async with either.browser() as ann:
+        await either.login(ann)
+        for endpoint in changing:
+            url = f"{AUTH}/_auth/api{endpoint.path.replace(':id', sample_account().identity.user_id)}/"
+            page = await ann.request(endpoint.method, url, data=b"{}", headers={"Content-Type": "application/json", **headers})
+            assert page.status == 403, endpoint.path
+        assert await either.logged_in(ann)

@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 
 from gateway.crypto.passwords import CHEAPEST, Hasher
+from gateway.crypto.sealing import Ticket, seal_cookie
+from gateway.crypto.tokens import SESSION_ID_BYTES, SESSION_SECRET_BYTES
 from gateway.snapshot import ThrottleLimits
 from tests.browser import Browser, Cookie
 from tests.functional.pages.site import AUTH, PASSWORD, Site
-from tests.samples import sample_account
+from tests.samples import sample_account, sample_ring
 
 SESSION = f"{AUTH}/_auth/session"
 #: So many log in at once.
@@ -126,11 +128,14 @@ async def test_no_cookie_is_an_error(either: Site, value: str):
         await either.login(ann)
         good = ann.cookies["gw"].value
     async with either.browser() as ann:
-        for sent in (value, good[:-1], good + "A", good[:40]):
+        foreign = seal_cookie(sample_ring("elsewhere"), "gw", Ticket(bytes(SESSION_ID_BYTES), bytes(SESSION_SECRET_BYTES)))
+        either.ledger.take()
+        for sent in (value, good[:-1], good + "A", good[:40], foreign):
             for header in (f"gw={sent}", "; ".join([f"gw={sent}"] * (50 if len(sent) < 140 else 1))):
                 page = await ann.get(SESSION, headers={"Cookie": header})
                 assert (page.status, page.set_cookies) == (401, [])
                 assert (await ann.get(f"{AUTH}/_auth/account", headers={"Cookie": header})).status == 303
+        assert either.ledger.take() == [], "no store is asked about what no key of ours opens"
 
 
 async def test_a_corrupt_hash_is_its_owners_trouble_only(either: Site):

@@ -85,3 +85,23 @@ def test_nobody_knows_the_dummys_password():
     assert not HASHER.needs_rehash(HASHER.dummy)
     assert scheme_of(HASHER.dummy) == scheme_of(HASHER.hash("password"))
     assert len(HASHER.dummy) == len(HASHER.hash("password"))
+
+
+class Counting(Hasher):
+    """Keeps the kind of every hash that it works on."""
+
+    def __init__(self) -> None:
+        super().__init__(CHEAPEST)
+        self.worked: list[str | None] = []
+
+    def _check_argon2(self, stored: str, secret: bytes) -> bool:
+        self.worked.append(scheme_of(stored))
+        return super()._check_argon2(stored, secret)
+
+
+@pytest.mark.parametrize("stored", [None, "garbage", f"$argon2id$v=19$m=99999999,t=1,p=1${SALT}${TAIL}", HASHER.dummy])
+def test_without_a_good_hash_the_work_is_the_same(stored):
+    """Whoever has no account, or a corrupt hash, is refused after as much work as anybody."""
+    hasher = Counting()
+    assert not hasher.verify(stored, "hunter2")
+    assert hasher.worked == [scheme_of(hasher.dummy)]
