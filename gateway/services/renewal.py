@@ -2,8 +2,8 @@
 
 The first use after a pause is written at once, in the background; while use goes on, the latest one is written when the window
 (`session.touch_every`) closes, and at shutdown. Each write opens the next window, whichever process made it: who finds the record touched meanwhile
-puts its own use off. Writes of the same moment go in one round trip, a batch after the other, each made on the copy of the record that is at hand;
-what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any of them.
+puts its own use off. Writes of the same moment (`_GATHERED`) go in one round trip, a batch after the other, each made on the copy of the record that is
+at hand; what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any of them.
 
 All are written by the configuration of the latest use: what was noted before a reload is not sealed with keys that have gone since, which would end
 a session in use, and leaves the copies alone that were made after it.
@@ -25,6 +25,8 @@ from gateway.stores.sessions import Conflict, Gone
 _ATTEMPTS = 5
 #: Writes in one round trip. Sealing so many keeps the loop from its answers for a few milliseconds; more at a time would spare little.
 _BATCH = 100
+#: How long the first write of a moment waits for others (seconds): no answer waits for it, and Redis tells of all that changed in one push.
+_GATHERED = 0.02
 #: Uses kept in memory for sessions whose window is open; beyond it the use that was noted first is written early.
 _MOST_PENDING = 100_000
 #: The `due` of a use that is written whatever window is open.
@@ -115,6 +117,7 @@ class Renewal:
 
     async def _work(self) -> None:
         try:
+            await asyncio.sleep(_GATHERED)
             while self._queue:
                 assert self._snapshot is not None  # noted with the first use
                 snapshot = self._snapshot
