@@ -11,7 +11,8 @@ from bench.contest import interleave
 from bench.cores import on
 from bench.results import Result, Sample
 from bench.stage import Stage
-from gateway.crypto.passwords import Argon2Cost, Hasher
+from gateway.core.password import Argon2Cost
+from gateway.crypto.passwords import Hasher
 from tests.browser import Browser
 from tests.gateways import PASSWORD, Gateway
 

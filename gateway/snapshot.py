@@ -1,13 +1,17 @@
 """The immutable configuration that one request sees.
 
 Made by config/ from YAML, replaced as a whole at a reload. A request takes `Live.snapshot` once and keeps it, so it never sees half of a change.
-What only a restart can change (listeners, stores, workers) is not in here but in `config.model`.
+What only a restart can change (listeners, stores, workers) is in `Fixed`. Both are plain values without a trace of YAML or
+its model, so that another process can read them for this one (server/reading.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
 
 from gateway.core.api import ApiPlace
 from gateway.core.binding import Binding
@@ -15,7 +19,7 @@ from gateway.core.cookies import CookieShape
 from gateway.core.forwarded import Trust
 from gateway.core.headers import IdentityHeaders
 from gateway.core.languages import OWN
-from gateway.core.password import PasswordPolicy
+from gateway.core.password import Argon2Cost, PasswordPolicy
 from gateway.core.places import Places
 from gateway.core.routes import RouteTable
 from gateway.core.session import Life
@@ -143,3 +147,48 @@ class Live:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+
+
+def _of(key: str, *, secret: bool = False) -> Any:
+    """A field whose value stands at `key` of the configuration."""
+    return field(metadata={"key": key}, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """What only a restart changes. Times in seconds; listeners as they stand in the configuration."""
+
+    listen: tuple[str, ...] = _of("server.listen")
+    admin_listen: str | None = _of("server.admin_listen")
+    workers: int | None = _of("server.workers")
+    """None: one a core."""
+    tls: tuple[Path, Path] | None = _of("server.tls")
+    """Certificate and key."""
+    shutdown_delay: float = _of("server.shutdown_delay")
+    shutdown_grace: float = _of("server.shutdown_grace")
+    log_format: Literal["text", "json"] = _of("log.format")
+    log_level: str = _of("log.level")
+    templates: Path | None = _of("templates.folder")
+    store: str = _of("session.store", secret=True)
+    store_password: str | None = _of("session.store_password", secret=True)
+    tracked: bool = _of("session.cache")
+    cache_lease: float = _of("session.cache_lease")
+    key_prefix: str = _of("session.key_prefix")
+    database: str = _of("users.database", secret=True)
+    database_password: str | None = _of("users.database_password", secret=True)
+    argon2: Argon2Cost = _of("users.password.argon2")
+    pool: int = _of("users.password.pool")
+
+    def changed(self, other: Fixed) -> list[str]:
+        """The keys that `other` has other values for."""
+        return sorted(one.metadata["key"] for one in fields(self) if getattr(self, one.name) != getattr(other, one.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A configuration that was read: what requests see of it, what only a restart changes, the files it stands in, and sentences to warn of."""
+
+    snapshot: Snapshot
+    fixed: Fixed
+    files: tuple[Path, ...]
+    warnings: Sequence[str] = ()

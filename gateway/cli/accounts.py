@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.config.fresh import fixed_of
 from gateway.config.model import Settings
 from gateway.server.stores import open_accounts
 from gateway.stores import StoreAway
@@ -13,7 +14,7 @@ from gateway.stores.sql.schema import Standing
 
 async def find_account(settings: Settings, email: str) -> tuple[Account | None, str]:
     """The account, or None and why there is none."""
-    database = open_accounts(settings)
+    database = open_accounts(fixed_of(settings))
     try:
         if await schema.standing(database) is not Standing.NEWEST:
             return None, "there is no database of accounts that can be read"

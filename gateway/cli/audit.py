@@ -17,6 +17,7 @@ from gateway.cli.desk import loaded_from, opened, require_schema, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import Value, moment, print_line, print_rows
 from gateway.cli.statuses import USAGE, fail
+from gateway.config.fresh import fixed_of
 from gateway.config.model import Settings
 from gateway.config.quantities import parse_duration
 from gateway.server.stores import open_accounts
@@ -107,7 +108,7 @@ async def added(find: _Find, trail: TrailStore, last: int) -> tuple[Sequence[Ent
 
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[Database]:
-    database = opened(lambda: open_accounts(settings))
+    database = opened(lambda: open_accounts(fixed_of(settings)))
     try:
         await require_schema(database)
         yield database

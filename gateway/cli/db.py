@@ -11,6 +11,7 @@ from gateway.cli.desk import loaded_from, opened, run
 from gateway.cli.options import config_option, json_option
 from gateway.cli.output import print_fields
 from gateway.cli.statuses import AWAY, REFUSED, fail
+from gateway.config.fresh import fixed_of
 from gateway.server.stores import open_accounts
 from gateway.stores.sql import schema
 from gateway.stores.sql.schema import Standing
@@ -28,7 +29,7 @@ def upgrade(config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, str | None]:
-        database = opened(lambda: open_accounts(settings))
+        database = opened(lambda: open_accounts(fixed_of(settings)))
         try:
             found = await schema.standing(database)
             return found, None if found is Standing.FOREIGN else await schema.upgrade(database)
@@ -49,7 +50,7 @@ def current(as_json: bool, config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, str | None]:
-        database = opened(lambda: open_accounts(settings))
+        database = opened(lambda: open_accounts(fixed_of(settings)))
         try:
             found = await schema.standing(database)
             return found, None if found is Standing.MISSING else await schema.current(database)
@@ -67,7 +68,7 @@ def check(config: Path) -> None:
     settings = loaded_from(config, serving=False).settings
 
     async def work() -> tuple[Standing, Sequence[str]]:
-        database = opened(lambda: open_accounts(settings))
+        database = opened(lambda: open_accounts(fixed_of(settings)))
         try:
             found = await schema.standing(database)
             return found, await schema.differences(database) if found is Standing.NEWEST else ()

@@ -23,6 +23,7 @@ from gateway.cli.options import environment, own_command
 from gateway.cli.statuses import AWAY, USAGE, fail
 from gateway.config.addresses import ListenAddress, parse_listen
 from gateway.config.errors import ConfigErrors
+from gateway.config.fresh import fixed_of, fresh_of
 from gateway.config.keys import KEY_BYTES, encode_key
 from gateway.config.load import Loaded, load
 from gateway.crypto.tokens import random_bytes
@@ -31,6 +32,7 @@ from gateway.server.demo.application import Demo
 from gateway.server.demo.configuration import ADMINISTRATOR, UPSTREAM_SOCKET, socket_folder, write_configuration
 from gateway.server.demo.neighbour import serve_demo
 from gateway.server.notify import systemd_of
+from gateway.server.reading import read_again
 from gateway.server.run import run
 from gateway.server.sockets import CannotListen
 from gateway.server.start import CannotStart
@@ -76,9 +78,8 @@ def command(listen: str | None) -> None:
     environ = dict(environment())
     if listen is not None:
         environ |= {"GATEWAY__SERVER__LISTEN": f'"{listen}"', "GATEWAY__SERVER__PUBLIC_URL": public_url}
-    read = partial(load, config, environ)
     try:
-        loaded = read()
+        loaded = load(config, environ)
     except ConfigErrors as errors:
         for problem in errors.problems:
             click.echo(str(problem), err=True)
@@ -90,14 +91,21 @@ def command(listen: str | None) -> None:
     demo = Demo(names, loaded.settings.identity.assertion.header, loaded.settings.server.prefix)
     try:
         # What an operator is warned of (one host for everything, sessions in memory) is what a demo is.
-        run(replace(loaded, warnings=()), read, alone, [serve_demo(demo, sockets / UPSTREAM_SOCKET)], welcome.say)
+        run(
+            config,
+            replace(fresh_of(loaded), warnings=()),
+            partial(read_again, config, environ),
+            alone,
+            [serve_demo(demo, sockets / UPSTREAM_SOCKET)],
+            welcome.say,
+        )
     except (CannotStart, CannotListen, OSError) as error:
         _give_up(error, password, loaded)
 
 
 async def _prepare(loaded: Loaded) -> str | None:
     """Bring the database to the newest version and see to the administrator; the password, if the account was made now."""
-    database = open_accounts(loaded.settings)
+    database = open_accounts(fixed_of(loaded.settings))
     try:
         await schema.upgrade(database)
     finally:

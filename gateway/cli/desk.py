@@ -18,6 +18,7 @@ import click
 from gateway.cli.options import environment
 from gateway.cli.statuses import AWAY, REFUSED, USAGE, fail
 from gateway.config.errors import ConfigErrors
+from gateway.config.fresh import fixed_of
 from gateway.config.load import Loaded, load
 from gateway.config.snapshot import make_snapshot
 from gateway.core.password import PasswordPolicy, Weakness
@@ -104,9 +105,9 @@ async def open_desk(loaded: Loaded, *, create: bool = False, audit_line: Callabl
     """Everything that a command needs. `create` makes a missing SQLite file; otherwise a database that is not ready ends the program. `audit_line`
     takes the lines of the audit trail, which otherwise go to standard error."""
     settings = loaded.settings
-    database = opened(lambda: open_accounts(settings))
-    stores = opened(lambda: open_session_store(settings, time.time))
-    passwords = Passwords(make_hasher(settings), threads=1)
+    database = opened(lambda: open_accounts(fixed_of(settings)))
+    stores = opened(lambda: open_session_store(fixed_of(settings), time.time))
+    passwords = Passwords(make_hasher(fixed_of(settings)), threads=1)
     try:
         await require_schema(database, create=create)
         snapshot = make_snapshot(loaded)

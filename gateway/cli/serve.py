@@ -7,7 +7,6 @@ those that serve.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,12 +17,12 @@ from gateway.cli.options import config_option, environment, own_command
 from gateway.cli.statuses import AWAY, USAGE, fail
 from gateway.config.addresses import parse_listen
 from gateway.config.errors import ConfigErrors
-from gateway.config.load import Loaded, load
-from gateway.config.model import Settings
 from gateway.server.packages import enter
+from gateway.server.reading import CannotRead, read_again, read_first
 from gateway.server.seat import SEAT
 from gateway.server.sockets import Place
 from gateway.server.supervisor.plan import Plan, become_supervisor
+from gateway.snapshot import Fixed, Fresh
 
 #: Of these the server needs a few modules only.
 ENTERED: Final = ("aiohttp", "redis", "redis.asyncio")
@@ -37,20 +36,21 @@ def command(config: Path) -> None:
     SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration; SIGUSR2 starts the program that is
     installed now and hands it the sockets.
     """
-    read = partial(load, config, environment())
     try:
-        loaded = read()
+        first = read_first(config, environment())
     except ConfigErrors as errors:
         for problem in errors.problems:
             click.echo(str(problem), err=True)
         raise SystemExit(USAGE) from None
-    workers = _workers(loaded.settings)
+    except CannotRead as error:
+        fail(AWAY, str(error))
+    workers = _workers(first.fixed)
     if workers > 1 and SEAT not in environment():
-        become_supervisor(_plan(loaded.settings, workers), environment())
-    _serve(loaded, read)
+        become_supervisor(_plan(first.fixed, workers), environment())
+    _serve(config, first)
 
 
-def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
+def _serve(config: Path, first: Fresh) -> None:
     for package in ENTERED:
         enter(package)
     from gateway.server.alone import Alone
@@ -63,31 +63,31 @@ def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
     from gateway.server.tls import BadCertificate
     from gateway.server.worker import Worker
 
+    read = partial(read_again, config, environment())
     seat = seat_of(environment())
     try:
         if seat is not None:
-            run(loaded, read, Worker(seat))
+            run(config, first, read, Worker(seat))
         else:
             systemd = systemd_of(environment())
-            run(loaded, read, Alone(own_command(), environment(), systemd), [watched(systemd)], systemd.ready)
+            run(config, first, read, Alone(own_command(), environment(), systemd), [watched(systemd)], systemd.ready)
     except (CannotStart, CannotListen, BadCertificate) as error:
         fail(AWAY, str(error))
 
 
-def _workers(settings: Settings) -> int:
+def _workers(fixed: Fixed) -> int:
     """How many; `auto` counts the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if settings.server.workers == "auto" else settings.server.workers
+    return len(os.sched_getaffinity(0)) if fixed.workers is None else fixed.workers
 
 
-def _plan(settings: Settings, workers: int) -> Plan:
-    server = settings.server
+def _plan(fixed: Fixed, workers: int) -> Plan:
     return Plan(
         workers=workers,
-        public=[_place(text) for text in server.listen],
-        admin=[] if server.admin_listen is None else [_place(server.admin_listen)],
-        delay=server.shutdown_delay,
-        grace=server.shutdown_grace,
-        log=(settings.log.format, settings.log.level),
+        public=[_place(text) for text in fixed.listen],
+        admin=[] if fixed.admin_listen is None else [_place(fixed.admin_listen)],
+        delay=fixed.shutdown_delay,
+        grace=fixed.shutdown_grace,
+        log=(fixed.log_format, fixed.log_level),
         command=own_command(),
     )
 

@@ -33,6 +33,15 @@ class Weakness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Argon2Cost:
+    """What one hash costs: memory in KiB, passes, lanes."""
+
+    memory: int = 65536
+    time: int = 3
+    parallelism: int = 4
+
+
+@dataclass(frozen=True, slots=True)
 class WordLists:
     """What attackers try: passwords that leaked most often, and ordinary words and names. Lower case, one a line, a line end before the first and
     after the last: a text takes a tenth of a set's memory, and a password is set rarely."""

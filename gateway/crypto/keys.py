@@ -54,6 +54,10 @@ class Key:
         object.__setattr__(self, "derived", derived)
         object.__setattr__(self, "cookie_cipher", AESGCM(derived[Purpose.COOKIE]))
 
+    def __reduce__(self) -> tuple[type[Key], tuple[str, bytes, bool]]:
+        """A cipher cannot leave its process: what is derived is derived again."""
+        return Key, (self.id, self.secret, self.seals)
+
     def record_cipher(self, session: bytes) -> AESGCM:
         """The cipher for one session's record; `session` is the SHA-256 of its id."""
         return _record_cipher(self.derived[Purpose.RECORD], session)

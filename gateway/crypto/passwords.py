@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import Final
 
 import argon2
 from argon2.exceptions import Argon2Error, InvalidHashError
 from argon2.low_level import ARGON2_VERSION
 
-from gateway.core.password import normalized
+from gateway.core.password import Argon2Cost, normalized
 from gateway.crypto.tokens import random_bytes
 
 _ARGON2: Final = re.compile(
@@ -29,17 +28,6 @@ _BCRYPT_READS: Final = 72
 _MOST_MEMORY: Final = 4 << 20
 _MOST_TIME: Final = 100
 _MOST_COST: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Argon2Cost:
-    """What one hash costs: memory in KiB, passes, lanes."""
-
-    memory: int = 65536
-    time: int = 3
-    parallelism: int = 4
-
-
 #: For tests: as little as the algorithm allows.
 CHEAPEST: Final = Argon2Cost(memory=8, time=1, parallelism=1)
 

@@ -11,28 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from gateway.server.files import Watched
 from gateway.server.tls import BadCertificate, Certificate
 from gateway.services.audit import Audit, Event
-from gateway.snapshot import Live, Snapshot
+from gateway.snapshot import Fixed, Fresh, Live
 from gateway.telemetry.metrics import Metrics, Reload
 
 log = logging.getLogger("gateway.server")
 
 #: How often the files are looked at (seconds).
 LOOK_EVERY = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """A configuration that was read: what requests see of it, the values of keys that only a restart changes, and the files it stands in."""
-
-    snapshot: Snapshot
-    fixed: dict[str, object]
-    files: tuple[Path, ...]
 
 
 class Refused(Exception):
@@ -52,7 +41,7 @@ class Reloader:
     def __init__(
         self,
         read: Callable[[], Fresh],
-        fixed: dict[str, object],
+        fixed: Fixed,
         watched: Watched,
         live: Live,
         certificates: Sequence[Certificate],
@@ -117,7 +106,7 @@ class Reloader:
         self._audit.record(Event.CONFIG_RELOAD)
         count = len(fresh.snapshot.routes.routes)
         log.info("the new configuration is in use (%d route%s)", count, "" if count == 1 else "s")
-        waiting = sorted(key for key, value in fresh.fixed.items() if value != self._fixed.get(key))
+        waiting = self._fixed.changed(fresh.fixed)
         if waiting:
             log.warning("these changes wait for a restart: %s", ", ".join(waiting))
 

@@ -16,15 +16,15 @@ from pathlib import Path
 import aiohttp
 
 from gateway.config.errors import ConfigErrors
-from gateway.config.load import Loaded
-from gateway.config.snapshot import make_snapshot
 from gateway.server.memory import keep_heap, settle
 from gateway.server.process import Guide
-from gateway.server.reload import Fresh, Refused
+from gateway.server.reading import CannotRead
+from gateway.server.reload import Refused
 from gateway.server.start import CannotStart, check_database, check_engine, check_session_store
 from gateway.server.stores import make_hasher, open_accounts, open_session_store
-from gateway.server.wiring import Clocks, fixed_values, make_process
+from gateway.server.wiring import Clocks, make_process
 from gateway.services.passwords import Passwords
+from gateway.snapshot import Fresh
 from gateway.stores import StoreAway
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.telemetry.log import setup
@@ -34,35 +34,38 @@ log = logging.getLogger("gateway.server")
 
 
 def run(
-    loaded: Loaded,
-    read: Callable[[], Loaded],
+    configuration: Path,
+    first: Fresh,
+    read: Callable[[], Fresh],
     guide: Guide,
     beside: Sequence[AbstractAsyncContextManager[None]] = (),
     started: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until `guide` ends it. `read` reads the configuration again (ConfigErrors); `beside` runs as long as the server does."""
-    setup(loaded.settings.log.format, loaded.settings.log.level, sys.stderr)
+    """Serve until `guide` ends it. `first` was read from `configuration`, `read` reads it again (ConfigErrors, CannotRead); `beside` runs as long
+    as the server does."""
+    setup(first.fixed.log_format, first.fixed.log_level, sys.stderr)
     check_engine(aiohttp.__version__)
     keep_heap()
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        runner.run(_serve(loaded, read, guide, beside, started))
+        runner.run(_serve(configuration, first, read, guide, beside, started))
 
 
 async def _serve(
-    loaded: Loaded,
-    read: Callable[[], Loaded],
+    configuration: Path,
+    first: Fresh,
+    read: Callable[[], Fresh],
     guide: Guide,
     beside: Sequence[AbstractAsyncContextManager[None]],
     started: Callable[[], None] | None,
 ) -> None:
-    settings = loaded.settings
-    for warning in loaded.warnings:
+    fixed = first.fixed
+    for warning in first.warnings:
         log.warning("%s", warning)
     clocks = Clocks(time.time, time.monotonic)
     output = Output(sys.stdout.fileno(), asyncio.get_running_loop())
-    database = open_accounts(settings)
-    stores = open_session_store(settings, clocks.wall)
-    passwords = Passwords(make_hasher(settings), settings.users.password.pool)
+    database = open_accounts(fixed)
+    stores = open_session_store(fixed, clocks.wall)
+    passwords = Passwords(make_hasher(fixed), fixed.pool)
     async with AsyncExitStack() as stack:
         stack.callback(output.flush)
         stack.push_async_callback(database.close)
@@ -74,24 +77,20 @@ async def _serve(
             await SqlAccountStore(database).ping()
         except StoreAway as error:
             raise CannotStart(f"the accounts' database cannot be used: {error}") from error
-        process = make_process(
-            settings, database, stores, passwords, clocks, output.write, log.warning, Path(loaded.path), _fresh(loaded), lambda: _read_again(read)
-        )
+        process = make_process(database, stores, passwords, clocks, output.write, log.warning, configuration, first, lambda: _read_again(read))
         for neighbour in beside:
             await stack.enter_async_context(neighbour)
         settle()
         await process.run(guide, started)
 
 
-def _fresh(loaded: Loaded) -> Fresh:
-    return Fresh(make_snapshot(loaded), fixed_values(loaded.settings), tuple(loaded.files))
-
-
-def _read_again(read: Callable[[], Loaded]) -> Fresh:
+def _read_again(read: Callable[[], Fresh]) -> Fresh:
     try:
-        return _fresh(read())
+        return read()
     except ConfigErrors as errors:
         raise Refused([str(problem) for problem in errors.problems if problem.severity == "error"]) from None
+    except CannotRead as error:
+        raise Refused([str(error)]) from None
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
-from gateway.config.model import Settings
-from gateway.crypto.passwords import Argon2Cost, Hasher
+from gateway.crypto.passwords import Hasher
 from gateway.server.counting import counting_absence
+from gateway.snapshot import Fixed
 from gateway.stores.accounts import AccountStore
 from gateway.stores.failures import FailureStore
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
@@ -40,17 +38,16 @@ class SessionStores:
     client: Commands | None = None
 
 
-def open_accounts(settings: Settings) -> Database:
+def open_accounts(fixed: Fixed) -> Database:
     """The database of accounts, for `SqlAccountStore` and `stores.sql.schema`. Raises ValueError for an URL that names none."""
-    return open_database(settings.users.database, _secret(settings.users.database_password))
+    return open_database(fixed.database, fixed.database_password)
 
 
-def open_session_store(settings: Settings, clock: Callable[[], float]) -> SessionStores:
+def open_session_store(fixed: Fixed, clock: Callable[[], float]) -> SessionStores:
     """The store of sessions and of the throttle's counters. Raises ValueError for an URL that names none."""
-    session = settings.session
-    if session.store.startswith("memory:"):
+    if fixed.store.startswith("memory:"):
         return SessionStores(MemorySessionStore(clock), MemoryThrottleStore(clock))
-    client = open_store(session.store, _secret(session.store_password))
+    client = open_store(fixed.store, fixed.store_password)
     return SessionStores(RedisSessionStore(client), RedisThrottleStore(client), client)
 
 
@@ -77,20 +74,14 @@ def sql_stores(database: Database, away: Callable[[], None]) -> SqlStores:
 
 
 def open_tracking(
-    settings: Settings, client: Commands | None, changed: Callable[[Sequence[str] | None], None], monotonic: Callable[[], float]
+    fixed: Fixed, client: Commands | None, changed: Callable[[Sequence[str] | None], None], monotonic: Callable[[], float]
 ) -> Tracking | PrimariesTracking | None:
     """What hears of changed records, for `session.cache: tracked`; None where nobody tells of them. `client` is that of the stores."""
-    session = settings.session
-    if session.cache != "tracked" or client is None:
+    if not fixed.tracked or client is None:
         return None
-    return track(client, session.store, _secret(session.store_password), f"{session.key_prefix}s:", session.cache_lease, changed, monotonic)
+    return track(client, fixed.store, fixed.store_password, f"{fixed.key_prefix}s:", fixed.cache_lease, changed, monotonic)
 
 
-def _secret(value: SecretStr | None) -> str | None:
-    return None if value is None else value.get_secret_value()
-
-
-def make_hasher(settings: Settings) -> Hasher:
+def make_hasher(fixed: Fixed) -> Hasher:
     """Hashes passwords at the configured cost. Hashes one at once, so it takes as long."""
-    argon2 = settings.users.password.argon2
-    return Hasher(Argon2Cost(memory=argon2.memory // 1024, time=argon2.time, parallelism=argon2.parallelism))
+    return Hasher(fixed.argon2)

@@ -1,4 +1,4 @@
-"""The one place where things are constructed: from settings to a process that can run. (Stores, which the command line opens too: stores.py.)
+"""The one place where things are constructed: from a configuration to a process that can run. (Stores, which the command line opens too: stores.py.)
 
 Nothing here connects; that is start.py's.
 """
@@ -13,7 +13,6 @@ from typing import Final
 
 from gateway import __version__
 from gateway.config.addresses import parse_listen
-from gateway.config.model import Settings
 from gateway.crypto.assertion import jwks
 from gateway.crypto.tokens import RequestIds
 from gateway.mail.letters import Letters
@@ -23,7 +22,7 @@ from gateway.server.counting import copy_numbers, counting_absence, counting_eve
 from gateway.server.files import Watched
 from gateway.server.process import Plan, Process
 from gateway.server.readiness import Readiness
-from gateway.server.reload import Fresh, Reloader
+from gateway.server.reload import Reloader
 from gateway.server.serving import Server
 from gateway.server.stores import SessionStores, open_tracking, sql_stores
 from gateway.server.tls import Certificate
@@ -55,7 +54,7 @@ from gateway.services.trail import Trail
 from gateway.services.upkeep import Upkeep
 from gateway.services.verification import Verification
 from gateway.services.watch import Watch
-from gateway.snapshot import Live
+from gateway.snapshot import Fresh, Live
 from gateway.stores import StoreAway
 from gateway.stores.sql.engine import Database
 from gateway.telemetry.access import AccessLog
@@ -93,32 +92,7 @@ class Clocks:
     monotonic: Callable[[], float]
 
 
-def fixed_values(settings: Settings) -> dict[str, object]:
-    """The keys that only a restart changes, with their values."""
-    server, session, users = settings.server, settings.session, settings.users
-    return {
-        "server.listen": server.listen,
-        "server.admin_listen": server.admin_listen,
-        "server.workers": server.workers,
-        "server.tls": server.tls,
-        "server.shutdown_delay": server.shutdown_delay,
-        "server.shutdown_grace": server.shutdown_grace,
-        "log": settings.log,
-        "templates.folder": settings.templates.folder,
-        "session.store": session.store,
-        "session.store_password": session.store_password,
-        "session.cache": session.cache,
-        "session.cache_lease": session.cache_lease,
-        "session.key_prefix": session.key_prefix,
-        "users.database": users.database,
-        "users.database_password": users.database_password,
-        "users.password.argon2": users.password.argon2,
-        "users.password.pool": users.password.pool,
-    }
-
-
 def make_process(
-    settings: Settings,
     database: Database,
     stores: SessionStores,
     passwords: Passwords,
@@ -134,7 +108,7 @@ def make_process(
 
     Raises BadCertificate.
     """
-    snapshot = first.snapshot
+    snapshot, fixed = first.snapshot, first.fixed
     metrics = Metrics(__version__)
     metrics.expect_routes(route.name for route in snapshot.routes.routes)
     live = Live(snapshot)
@@ -149,19 +123,19 @@ def make_process(
         metrics.store_error(Kept.SESSIONS)
 
     session_store = counting_absence(stores.sessions, store_was_away)
-    copies: Copies[Record] = Copies(f"{settings.session.key_prefix}s:")
-    tracking = open_tracking(settings, stores.client, copies.changed, clocks.monotonic)
+    copies: Copies[Record] = Copies(f"{fixed.key_prefix}s:")
+    tracking = open_tracking(fixed, stores.client, copies.changed, clocks.monotonic)
     if tracking is not None:
         copies.source = tracking
         metrics.watch_copies(partial(copy_numbers, copies, tracking))
-    records = Records(session_store, settings.session.key_prefix, copies if tracking is not None else None)
+    records = Records(session_store, fixed.key_prefix, copies if tracking is not None else None)
     renewal = Renewal(records, clocks.wall)
     sessions = Sessions(records, renewal, audit, clocks.wall, backlog)
     effects = Effects(accounts, sessions, live, report)
     backlog.worked_off_by(effects.apply_pending)
-    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), settings.session.key_prefix, tables.failures)
+    throttle = Throttle(counting_absence(stores.throttle, lambda: metrics.store_error(Kept.SESSIONS)), fixed.key_prefix, tables.failures)
     login = Login(accounts, sessions, throttle, passwords, audit, clocks.wall)
-    own = None if settings.templates.folder is None else Path(settings.templates.folder)
+    own = fixed.templates
     languages = Languages(own)
     letters = Letters(languages.translate, None if own is None else own / "letters")
     mailer = Mailer(tables.outbox, letters, live, lambda mail: sender_of(mail, write), audit, metrics.mail, clocks.wall)
@@ -195,7 +169,7 @@ def make_process(
         KeptData(users, SessionData(session_store, records, clocks.wall)),
     )
     api = Api([endpoint for group in groups for endpoint in group.endpoints()])
-    access_log = AccessLog(write, settings.log.format, clocks.wall)
+    access_log = AccessLog(write, fixed.log_format, clocks.wall)
     gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
     forward_auth = ForwardAuth(gatekeeper, problems, Closing(clocks.wall))
     front = Front(live, gatekeeper, proxy, pages, api, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
@@ -204,11 +178,10 @@ def make_process(
     admin_handler = Admin(readiness, metrics)
     admin = Server(admin_handler.handle, admin_handler.refuse, live, metrics.connection_refused)
     metrics.watch_open(lambda: public.open, lambda: proxy.tunnels)
-    tls = settings.server.tls
-    certificate = None if tls is None else Certificate(Path(tls.certificate_file), Path(tls.key_file))
+    certificate = None if fixed.tls is None else Certificate(*fixed.tls)
     certificates = [] if certificate is None else [certificate]
     watched = Watched(configuration, [*first.files, *(path for one in certificates for path in one.files)])
-    reloader = Reloader(read, first.fixed, watched, live, certificates, audit, metrics)
+    reloader = Reloader(read, fixed, watched, live, certificates, audit, metrics)
 
     async def close() -> None:
         await renewal.flush()
@@ -220,7 +193,7 @@ def make_process(
             report(f"the end of the audit trail is missing in the database: {error}")
 
     return Process(
-        _plan(settings, certificate),
+        _plan(first, certificate),
         public,
         admin,
         readiness,
@@ -236,13 +209,13 @@ def make_process(
     )
 
 
-def _plan(settings: Settings, certificate: Certificate | None) -> Plan:
-    server = settings.server
+def _plan(first: Fresh, certificate: Certificate | None) -> Plan:
+    fixed = first.fixed
     return Plan(
-        public=tuple(parse_listen(text) for text in server.listen),
-        admin=() if server.admin_listen is None else (parse_listen(server.admin_listen),),
+        public=tuple(parse_listen(text) for text in fixed.listen),
+        admin=() if fixed.admin_listen is None else (parse_listen(fixed.admin_listen),),
         certificate=certificate,
-        handshake=server.limits.header_timeout,
-        delay=server.shutdown_delay,
-        grace=server.shutdown_grace,
+        handshake=first.snapshot.limits.header_timeout,
+        delay=fixed.shutdown_delay,
+        grace=fixed.shutdown_grace,
     )

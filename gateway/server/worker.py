@@ -16,9 +16,10 @@ from typing import Any, Final
 from gateway.server.files import fingerprint
 from gateway.server.listeners import Listener
 from gateway.server.process import Process
-from gateway.server.reload import Fresh, Refused
+from gateway.server.reload import Refused
 from gateway.server.seat import Seat
 from gateway.server.sockets import Opened, Place
+from gateway.snapshot import Fresh
 
 log = logging.getLogger("gateway.server")
 

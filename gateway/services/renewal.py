@@ -2,8 +2,9 @@
 
 The first use after a pause is written at once, in the background; while use goes on, the latest one is written when the window
 (`session.touch_every`) closes, and at shutdown. Each write opens the next window, whichever process made it: who finds the record touched meanwhile
-puts its own use off. Writes of the same moment (`_GATHERED`) go in one round trip, a batch after the other, each made on the copy of the record that is
-at hand; what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any of them.
+puts its own use off. Writes of the same moment (`_GATHERED`) go in one round trip, a batch after the other, each made on the copy of the record
+that is at hand; what there is no copy of is read together first. Failing writes are dropped: the next use tries again, and no answer waits for any
+of them.
 
 All are written by the configuration of the latest use: what was noted before a reload is not sealed with keys that have gone since, which would end
 a session in use, and leaves the copies alone that were made after it.
@@ -42,11 +43,12 @@ class _Use:
 
 
 class Renewal:
-    """Uses that are not written yet. Times are seconds of `clock`."""
+    """Uses that are not written yet. Times are seconds of `clock`; `gathered`: how long the first write of a moment waits for others (seconds)."""
 
-    def __init__(self, records: Records, clock: Callable[[], float]) -> None:
+    def __init__(self, records: Records, clock: Callable[[], float], gathered: float = _GATHERED) -> None:
         self._records = records
         self._clock = clock
+        self._gathered = gathered
         self._uses: dict[str, _Use] = {}
         self._queue: dict[str, _Use] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -117,7 +119,7 @@ class Renewal:
 
     async def _work(self) -> None:
         try:
-            await asyncio.sleep(_GATHERED)
+            await asyncio.sleep(self._gathered)
             while self._queue:
                 assert self._snapshot is not None  # noted with the first use
                 snapshot = self._snapshot

@@ -49,7 +49,7 @@ class Process:
         self.tracking = Tracking(tracking_connections(url), "gw:s:", LEASE, self.copies.changed, time.monotonic)
         self.copies.source = self.tracking
         records = Records(self.store, "gw:", self.copies)
-        self.renewal = Renewal(records, clock)
+        self.renewal = Renewal(records, clock, gathered=0)
         self.sessions = Sessions(records, self.renewal, Audit(lambda line: None, clock), clock)
         self.snapshot = replace(sample_snapshot(), life=Life(idle=100_000, rotate_every=3600))
         self.running: asyncio.Task[None] | None = None

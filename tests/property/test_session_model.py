@@ -146,7 +146,7 @@ class Process:
             copies = Copies("gw:s:")
             copies.source = self.source = Source(store, copies)
         records = Records(store, "gw:", copies)
-        self.renewal = Renewal(records, clock)
+        self.renewal = Renewal(records, clock, gathered=0)
         self.sessions = Sessions(records, self.renewal, Audit(lambda line: None, clock), clock)
 
 

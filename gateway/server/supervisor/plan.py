@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
+from gateway.server.interpreter import python
 from gateway.server.sockets import Place
 
 
@@ -39,6 +40,4 @@ def read_plan(text: str) -> Plan:
 
 def become_supervisor(plan: Plan, environ: Mapping[str, str]) -> NoReturn:
     """Replace this program with the supervisor; process id, environment and inherited sockets stay. Raises OSError."""
-    # Only who started the gateway with -m has meant the working directory to be searched for modules.
-    safe = [] if "-m" in sys.orig_argv[1:-1] else ["-P"]
-    os.execve(sys.executable, [sys.executable, *safe, "-m", "gateway.server.supervisor", plan.written()], dict(environ))  # noqa: S606 - ourselves
+    os.execve(sys.executable, [*python(), "-m", "gateway.server.supervisor", plan.written()], dict(environ))  # noqa: S606 - ourselves

@@ -13,7 +13,6 @@ from typing import Final
 
 from gateway.stores import StoreAway
 
-
 _Waiting = dict[str, list[asyncio.Future[bytes | None]]]
 
 #: How long a batch waits for the answer to the one before it (seconds): about a round trip to a near server; a slow one holds nobody up.
@@ -21,10 +20,12 @@ _PATIENCE: Final = 0.001
 
 
 class SharedReads:
-    """`read_many` reads keys in one round trip (of a cluster: one to each server), in their order; a StoreAway stands for what could not be read."""
+    """`read_many` reads keys in one round trip (of a cluster: one to each server), in their order; a StoreAway stands for what could not be read.
+    `patience` in seconds."""
 
-    def __init__(self, read_many: Callable[[list[str]], Awaitable[Sequence[bytes | StoreAway | None]]]) -> None:
+    def __init__(self, read_many: Callable[[list[str]], Awaitable[Sequence[bytes | StoreAway | None]]], patience: float = _PATIENCE) -> None:
         self._read_many = read_many
+        self._patience = patience
         self._next: _Waiting = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.Handle | None = None
@@ -33,7 +34,7 @@ class SharedReads:
         """What is at `key`; the read is sent when the loop has run what is ready now. Raises StoreAway."""
         loop = asyncio.get_running_loop()
         if self._leaving is None:
-            self._leaving = loop.call_later(_PATIENCE, self._send) if self._under_way else loop.call_soon(self._send)
+            self._leaving = loop.call_later(self._patience, self._send) if self._under_way else loop.call_soon(self._send)
         future: asyncio.Future[bytes | None] = loop.create_future()
         self._next.setdefault(key, []).append(future)
         return future

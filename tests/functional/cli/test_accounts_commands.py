@@ -20,6 +20,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gateway.cli import db, keys, sessions, users
+from gateway.config.fresh import fixed_of
 from gateway.config.keys import decode_key
 from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
@@ -76,7 +77,7 @@ class Operator:
 
     async def inside(self, work: Callable[..., Any]) -> Any:
         loaded = load(self.config, {})
-        database, stores = open_accounts(loaded.settings), open_session_store(loaded.settings, time.time)
+        database, stores = open_accounts(fixed_of(loaded.settings)), open_session_store(fixed_of(loaded.settings), time.time)
         records = Records(stores.sessions, "gw:")
         try:
             return await work(

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from gateway.cli.audit import added
+from gateway.config.fresh import fixed_of
 from gateway.config.keys import encode_key
 from gateway.config.load import load
 from gateway.server.stores import open_accounts
@@ -126,7 +127,7 @@ def test_some_events_some_time_some_entries(desk):
 
 def test_everything_of_a_time_is_more_than_one_answer_of_the_database(desk):
     async def work() -> None:
-        database = open_accounts(load(desk.config, {}).settings)
+        database = open_accounts(fixed_of(load(desk.config, {}).settings))
         entries = [Entry(0, time.time(), "login:failure", str(number), None, None, None, None, "{}") for number in range(2500)]
         await SqlTrailStore(database).add(entries)
         await database.close()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gateway.config.keys import encode_key
+from gateway.config.fresh import fixed_of
 from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
 from gateway.crypto.keys import Purpose
@@ -42,7 +43,7 @@ class Desk:
 
     async def _fill(self) -> None:
         loaded = load(self.config, {})
-        database, keys = open_accounts(loaded.settings), make_snapshot(loaded).keys
+        database, keys = open_accounts(fixed_of(loaded.settings)), make_snapshot(loaded).keys
         outbox = SqlOutboxStore(database)
         for number in range(4):
             sealed = seal_note(keys, Purpose.MAIL, f"letter-{number}", TOKEN.encode())
@@ -60,7 +61,7 @@ class Desk:
 
     def waiting(self) -> int:
         async def work() -> int:
-            database = open_accounts(load(self.config, {}).settings)
+            database = open_accounts(fixed_of(load(self.config, {}).settings))
             waiting = await SqlOutboxStore(database).waiting()
             await database.close()
             return waiting

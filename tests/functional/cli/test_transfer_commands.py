@@ -18,6 +18,7 @@ import pytest
 import yaml
 from click.testing import Result
 
+from gateway.config.fresh import fixed_of
 from gateway.config.keys import encode_key
 from gateway.config.load import load
 from gateway.crypto.passwords import CHEAPEST, Hasher
@@ -69,7 +70,7 @@ class Desk:
 
     def accounts(self) -> list[Account]:
         async def work() -> list[Account]:
-            database = open_accounts(load(self.config, {}).settings)
+            database = open_accounts(fixed_of(load(self.config, {}).settings))
             try:
                 return list(await SqlAccountStore(database).list(limit=100_000))
             finally:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import bcrypt
 import pytest
 
-from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher, scheme_of
+from gateway.core.password import Argon2Cost
+from gateway.crypto.passwords import CHEAPEST, Hasher, scheme_of
 
 HASHER = Hasher(CHEAPEST)
 SALT, TAIL = "c29tZXNhbHRzb21lc2FsdA", "x" * 43

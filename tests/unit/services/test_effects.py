@@ -44,7 +44,7 @@ class World:
         self.accounts = accounts
         self.store = Store(self.clock)
         records = Records(self.store, "gw:")
-        self.renewal = Renewal(records, self.clock)
+        self.renewal = Renewal(records, self.clock, gathered=0)
         self.sessions = Sessions(records, self.renewal, Audit(lambda line: None, self.clock), self.clock)
         self.live = Live(replace(sample_snapshot(), life=Life(idle=100_000)))
         self.effects = Effects(accounts, self.sessions, self.live, lambda text: None)

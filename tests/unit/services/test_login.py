@@ -15,7 +15,8 @@ import pytest
 from gateway.core.decide import Nobody
 from gateway.core.facts import Facts
 from gateway.core.identity import State
-from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher
+from gateway.core.password import Argon2Cost
+from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.services.audit import Audit
 from gateway.services.login import LoggedIn, Login, Outcome, Throttled, Unverified, Wrong
 from gateway.services.passwords import Checked, Passwords

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher
+from gateway.core.password import Argon2Cost
+from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.services.passwords import Busy, Passwords
 
 

@@ -70,7 +70,7 @@ class Process:
             self.copies = Copies("gw:s:")
             self.copies.source = Always()
         records = Records(store, "gw:", self.copies)
-        self.renewal = Renewal(records, clock)
+        self.renewal = Renewal(records, clock, gathered=0)
         self.sessions = Sessions(records, self.renewal, Audit(lambda line: None, clock), clock)
         self.snapshot = replace(sample_snapshot(), life=LIFE)
 

@@ -53,7 +53,7 @@ class World:
         self.store = store or FailingStore(self.clock)
         self.audit_lines: list[str] = []
         records = Records(self.store, "gw:")
-        self.renewal = Renewal(records, self.clock)
+        self.renewal = Renewal(records, self.clock, gathered=0)
         self.sessions = Sessions(records, self.renewal, Audit(self.audit_lines.append, self.clock), self.clock)
         self.snapshot = sample_snapshot()
 

@@ -50,6 +50,21 @@ async def test_a_read_never_joins_one_that_has_been_sent() -> None:
     assert list(await asyncio.gather(first, second)) == [b"a", b"a"]
 
 
+async def test_what_is_asked_while_a_read_is_under_way_leaves_together_once_that_is_answered() -> None:
+    store = Store()
+    store.go_on.clear()
+    reads = SharedReads(store.read_many, patience=60)
+    waiting = [asyncio.ensure_future(reads.read("a"))]
+    await store.arrivals.get()
+    for key in ("b", "c"):
+        waiting.append(asyncio.ensure_future(reads.read(key)))
+        await asyncio.sleep(0)
+    assert store.asked == [["a"]]
+    store.go_on.set()
+    assert await asyncio.gather(*waiting) == [b"a", b"b", b"c"]
+    assert store.asked == [["a"], ["b", "c"]]
+
+
 async def test_who_stops_waiting_takes_nobody_elses_answer_along() -> None:
     store = Store()
     store.go_on.clear()
