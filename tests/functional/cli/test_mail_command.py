@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.config.keys import encode_key
 from gateway.config.fresh import fixed_of
+from gateway.config.keys import encode_key
 from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
 from gateway.crypto.keys import Purpose
