@@ -8,9 +8,11 @@ proxied requests never come here, and copies of sessions know nothing of it. Con
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakValueDictionary
 
 from gateway.core.session import TTL_SLACK
 from gateway.core.session_data import Content, decode, encode, fits, merged
@@ -26,6 +28,8 @@ ATTEMPTS: Final = 20
 
 #: Whether a change may be made at this revision.
 Condition = Callable[[int], bool]
+#: What is to be kept instead of this; None: of what no key opens.
+Change = Callable[[Content | None], Content]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class SessionData:
         self._store = store
         self._records = records
         self._clock = clock
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, snapshot: Snapshot, found: Found) -> Kept:
         """What the session has."""
@@ -75,7 +80,7 @@ class SessionData:
 
     async def replace(self, snapshot: Snapshot, found: Found, content: Content, condition: Condition) -> Outcome:
         """Keep `content` instead of what is kept; {} clears it."""
-        return await self._change(snapshot, found, lambda _: content, condition)
+        return await self._in_turn(snapshot, found, lambda _: content, condition)
 
     async def merge(self, snapshot: Snapshot, found: Found, patch: Content, condition: Condition) -> Outcome:
         """Change what is kept by a merge patch."""
@@ -85,9 +90,15 @@ class SessionData:
             assert isinstance(result, dict), "a patch that is an object makes one"
             return result
 
-        return await self._change(snapshot, found, change, condition)
+        return await self._in_turn(snapshot, found, change, condition)
 
-    async def _change(self, snapshot: Snapshot, found: Found, change: Callable[[Content | None], Content], condition: Condition) -> Outcome:
+    async def _in_turn(self, snapshot: Snapshot, found: Found, change: Change, condition: Condition) -> Outcome:
+        """Changes of one session that this process makes wait for each other; only those of other processes can be in their way."""
+        turn = self._turns.setdefault(found.member, asyncio.Lock())
+        async with turn:
+            return await self._change(snapshot, found, change, condition)
+
+    async def _change(self, snapshot: Snapshot, found: Found, change: Change, condition: Condition) -> Outcome:
         assert snapshot.session_data is not None
         key = self._records.data_key(found.member)
         ttl = found.session.absolute_end(snapshot.life) - self._clock() + TTL_SLACK

@@ -108,6 +108,13 @@ async def test_parallel_patches_of_two_processes_lose_nothing(process: Process) 
     assert await process.read(cookie) == Kept({f"key {number}": number for number in range(ATTEMPTS // 2)}, ATTEMPTS // 2)
 
 
+async def test_of_one_process_they_wait_for_each_other_however_many(process: Process) -> None:
+    cookie = (await process.log_in()).cookie
+    found = await process.found(cookie)
+    outcomes = await asyncio.gather(*(process.data.merge(process.snapshot, found, {"last": number}, always) for number in range(3 * ATTEMPTS)))
+    assert outcomes == [Kept({"last": number}, number + 1) for number in range(3 * ATTEMPTS)]
+
+
 class Racing:
     """A store in which something happens just before each of those calls."""
 
