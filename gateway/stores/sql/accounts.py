@@ -275,7 +275,7 @@ class SqlAccountStore:
             query = query.where(USERS.c.email_key > address_key(after))
 
         def work(connection: Connection) -> Sequence[Account]:
-            return [account_of(row) for row in connection.execute(query.order_by(USERS.c.email_key).limit(limit))]
+            return [account_of(row) for row in connection.execute(query.order_by(USERS.c.email_key).limit(limit)).all()]
 
         return await self._database.read(work)
 
