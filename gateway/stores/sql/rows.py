@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +58,8 @@ def search_key(email: str, name: str) -> str:
 
 def account_of(row: Row[Any]) -> Account:
     """The account that `row` is: every column of `users`, in the table's order. By place and not by name, since ten thousand are listed at a time."""
-    user_id, email, _, name, state, groups, hashed, epoch, created, last_login, *more = row
+    columns: Sequence[Any] = row
+    user_id, email, _, name, state, groups, hashed, epoch, created, last_login, *more = columns
     first, last, phone, born, link, pending, contested, _, signed_up = more
     identity = Identity(user_id, email, name, _groups(groups), State(state))
     return Account(identity, hashed, epoch, created, last_login, Profile(first, last, phone, born, link), pending, contested, signed_up)
