@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.residents import CHOSEN, FAULTS, STATES, Line, Question, Residents
-from gateway.crypto.passwords import Argon2Cost
+from gateway.core.password import Argon2Cost
 from gateway.stores.tokens import Purpose
 from tests.gateways import PASSWORD, Gateway
 from tests.servers import Postgres, Redis

@@ -19,8 +19,9 @@ from urllib.parse import urlencode
 
 from gateway.config.load import load
 from gateway.config.snapshot import make_snapshot
+from gateway.core.password import Argon2Cost
 from gateway.crypto.mailed import new_token
-from gateway.crypto.passwords import Argon2Cost, Hasher
+from gateway.crypto.passwords import Hasher
 from gateway.services.throttle import Throttle
 from gateway.services.tickets import Purpose, Tickets
 from gateway.stores.memory import MemoryThrottleStore

@@ -19,10 +19,11 @@ from gateway.core.cookies import CookieShape
 from gateway.core.facts import Facts
 from gateway.core.forwarded import Trust
 from gateway.core.identity import State
+from gateway.core.password import Argon2Cost
 from gateway.core.places import AllowedHost, Places
 from gateway.core.routes import RouteTable
 from gateway.core.urls import Malformed, Origin
-from gateway.crypto.passwords import CHEAPEST, Argon2Cost, Hasher
+from gateway.crypto.passwords import CHEAPEST, Hasher
 from gateway.crypto.tokens import new_request_id
 from gateway.mail.letters import WORDS
 from gateway.services.address_change import AddressChange
