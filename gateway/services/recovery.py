@@ -88,9 +88,10 @@ class Recovery:
         await self._pace.keep(begun)
         return None
 
-    async def look(self, snapshot: Snapshot, token: str) -> bool:
-        """Whether a link is good; it stays good."""
-        return await self._owner(snapshot, token) is not None
+    async def look(self, snapshot: Snapshot, token: str) -> str | None:
+        """The address of the account whose password a link sets, None where it is not good; it stays good."""
+        account = await self._owner(snapshot, token)
+        return None if account is None else account.identity.email
 
     async def reset(self, snapshot: Snapshot, facts: Facts, token: str, password: str, language: str = "en") -> Done | Bad | Weak | Throttled:
         """Set a new password with a link. The link is used up only by a password that can be set."""

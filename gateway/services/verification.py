@@ -7,7 +7,7 @@ traded for a link's token where a person types it, who may have to give a passwo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from gateway.core.facts import Facts
@@ -48,13 +48,16 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The link is good; pressing the button is all that is left."""
+    """The link is good; pressing the button is all that is left. `email` is the address that it confirms."""
+
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsPassword:
     """The link is good and stays good. `new`: a password has to be chosen; else the one that the attempt to sign up chose has to be given."""
 
+    email: str
     new: bool
     wrong: bool = False
     weakness: Weakness | None = None
@@ -111,7 +114,7 @@ class Verification:
         if held is None or account is None or account.identity.state is not State.CREATED:
             await self._pace.keep(begun)
             return Bad()
-        return self._left(held, browser)
+        return self._left(account, held, browser)
 
     async def verify(
         self, snapshot: Snapshot, facts: Facts, token: str, password: str | None, *, browser: str = ""
@@ -122,7 +125,7 @@ class Verification:
         if held is None or account is None:
             return Bad()
         stored = held.payload.get("password")
-        left = self._left(held, browser)
+        left = self._left(account, held, browser)
         if isinstance(left, NeedsPassword):
             if password is None:
                 return left
@@ -130,14 +133,14 @@ class Verification:
                 if left.new:
                     weakness = snapshot.password.weakness(password, account.words)
                     if weakness is not None:
-                        return NeedsPassword(new=True, weakness=weakness)
+                        return replace(left, weakness=weakness)
                     stored = await self._passwords.hash(password)
                 else:
                     wait = await self._throttle.allow("verify", f"{held.user_id}/{network_of(facts.client)}", *_TRIES)
                     if wait > 0:
                         return Throttled(wait)
                     if not (await self._passwords.check(stored, password)).right:
-                        return NeedsPassword(new=False, wrong=True)
+                        return replace(left, wrong=True)
             except Busy:
                 return Throttled(_BUSY_AGAIN)
         if await self._tickets.take(snapshot, Purpose.VERIFY, token) is None:
@@ -194,8 +197,9 @@ class Verification:
             pass  # the account is verified; there is no session that could feel it
         return Verified(user_id)
 
-    def _left(self, held: Held, browser: str) -> Ready | NeedsPassword:
+    def _left(self, account: Account, held: Held, browser: str) -> Ready | NeedsPassword:
+        email = account.identity.email
         if "password" not in held.payload:
-            return NeedsPassword(new=True)
+            return NeedsPassword(email, new=True)
         # Both are hashes of secrets, and whoever guesses one has 128 bits to guess: no time tells anything.
-        return Ready() if browser and held.payload.get("browser") == browser else NeedsPassword(new=False)
+        return Ready(email) if browser and held.payload.get("browser") == browser else NeedsPassword(email, new=False)

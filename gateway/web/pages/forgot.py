@@ -63,7 +63,7 @@ class ResetPage:
     def __init__(self, recovery: Recovery, problems: Problems) -> None:
         self._recovery = recovery
         self._problems = problems
-        self._form = Question(problems, "reset.html", ticket=None, email="")
+        self._form = Question(problems, "reset.html", ticket=None, whose=None, email="")
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Its rows of the table."""
@@ -74,12 +74,13 @@ class ResetPage:
     async def show(self, visit: Visit) -> web.Response:
         """The form."""
         token = asked(visit.facts.query, "token")
+        if token is None:
+            return self._form.show(visit)
         try:
-            if token is not None and not await self._recovery.look(visit.snapshot, token):
-                return self._form.bad_link(visit, _AGAIN)
+            whose = await self._recovery.look(visit.snapshot, token)
         except StoreAway as why:
             return self._form.away(visit, why)
-        return self._form.show(visit, ticket=token)
+        return self._form.bad_link(visit, _AGAIN) if whose is None else self._form.show(visit, ticket=token, whose=whose)
 
     async def reset(self, visit: Visit) -> web.Response:
         """Set the password. With `email` the field `token` holds a code."""
@@ -87,10 +88,14 @@ class ResetPage:
         if isinstance(fields, web.Response):
             return fields
         email, token, password = fields.get("email"), fields.get("token", ""), fields.get("password", "")
-        kept = _kept(fields)
-        if faults := _missing(email, token, password) or repeated(fields):
-            return self._form.refuse(visit, faults, **kept)
+        kept: dict[str, str | None] = {**_kept(fields)}
         try:
+            if email is None:
+                kept["whose"] = await self._recovery.look(visit.snapshot, token)
+                if kept["whose"] is None:
+                    return self._form.bad_link(visit, _AGAIN)
+            if faults := _missing(email, token, password) or repeated(fields):
+                return self._form.refuse(visit, faults, **kept)
             if email is None:
                 outcome = await self._recovery.reset(visit.snapshot, visit.facts, token, password, visit.language)
             else:

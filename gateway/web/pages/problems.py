@@ -7,6 +7,7 @@ upstreams.
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from aiohttp import web
 
@@ -17,6 +18,9 @@ from gateway.snapshot import Snapshot
 from gateway.web.pages.policy import page_headers
 from gateway.web.pages.render import Reader, Renderer
 from gateway.web.pages.words import PROBLEMS, REFUSALS
+
+#: Where nothing leads on but one's own account.
+_FROM_HERE: Final = (Problem.REFUSED, Problem.NOT_FOUND)
 
 
 class Problems:
@@ -61,6 +65,7 @@ class Problems:
             login_url=fail.login_url,
             again=facts.target if _worth_repeating(fail, facts) else None,
             logout_url=f"{snapshot.places.prefix}/logout" if fail.problem is Problem.REFUSED else None,
+            account_url=f"{snapshot.places.prefix}/account" if fail.problem in _FROM_HERE else None,
         )
 
 

@@ -53,6 +53,7 @@ class Question:
         if problem is not None and not visit.facts.navigating:
             return json_problem(Fail(status, problem, detail), visit.request_id)
         given: dict[str, Any] = {**self._values, **values, "faults": list(faults), "notice": notice, "csrf": visit.field()}
+        given["shortest"] = visit.snapshot.password.min_length
         return visit.keep(self._problems.renderer.page(self._template, visit.snapshot, visit.request_id, visit.reader, status=status, **given))
 
     def refuse(self, visit: Visit, faults: list[Fault], **values: Any) -> web.Response:

@@ -29,7 +29,7 @@ class VerifyPage:
         self._verification = verification
         self._signup = signup
         self._problems = problems
-        self._link = Question(problems, "verify.html", needs=None)
+        self._link = Question(problems, "verify.html", whose=None, needs=None)
         self._code = Question(problems, "verify_code.html", email="")
         self._resend = Question(problems, "resend.html", email="")
         self._sent = Question(problems, "sent.html", email="", forgot=False, verify=True)
@@ -93,13 +93,14 @@ class VerifyPage:
         if isinstance(left, NeedsPassword) and password is not None:
             faults = [fault("password", "missing")] if not password else repeated(fields) if left.new else []
             if faults:
-                return self._link.refuse(visit, faults, ticket=token, needs=left)
+                return self._link.refuse(visit, faults, ticket=token, whose=left.email, needs=left)
         outcome = await self._verification.verify(visit.snapshot, visit.facts, token, password, browser=visit.browser)
         match outcome:
             case Verified():
                 return self._problems.renderer.page("verified.html", visit.snapshot, visit.request_id, visit.reader)
             case Throttled(retry_after=seconds):
-                return self._link.throttle(visit, seconds, ticket=token, needs=left if isinstance(left, NeedsPassword) else None)
+                needs = left if isinstance(left, NeedsPassword) else None
+                return self._link.throttle(visit, seconds, ticket=token, whose=None if needs is None else needs.email, needs=needs)
         return self._left(visit, token, outcome)
 
     async def _use_code(self, visit: Visit, email: str, code: str) -> web.Response:
@@ -126,8 +127,8 @@ class VerifyPage:
         if needs is not None and needs.wrong:
             faults.append(fault("password", "wrong"))
         if faults:
-            return self._link.refuse(visit, faults, ticket=token, needs=needs)
-        return self._link.show(visit, ticket=token, needs=needs)
+            return self._link.refuse(visit, faults, ticket=token, whose=left.email, needs=needs)
+        return self._link.show(visit, ticket=token, whose=left.email, needs=needs)
 
 
 def _kept(fields: dict[str, str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ async def test_a_forgotten_password_is_set_anew_and_every_session_ends(either: S
             page = await other.get(last(site).link)
             assert page.status == 200
             assert page.headers["Referrer-Policy"] == "no-referrer"
-            assert set(page.form.types) == {"csrf_token", "token", "password", "password_confirm"}
+            assert set(page.form.types) == {"csrf_token", "token", "username", "password", "password_confirm"}
         assert await site.logged_in(ann)
         page = await other.submit(page.form, password="short", password_confirm="short")
         assert page.status == 422

@@ -198,7 +198,7 @@ async def test_who_asks_for_the_link_anew_chooses_the_password(either: Site):
         assert page.status == 200
         assert last(site).letter == "verify"
         page = await nora.get(last(site).link)
-        assert set(page.form.types) == {"csrf_token", "token", "password", "password_confirm"}
+        assert set(page.form.types) == {"csrf_token", "token", "username", "password", "password_confirm"}
         page = await nora.submit(page.form, password=CHOSEN, password_confirm=OTHER)
         assert "not the same" in page.words
         page = await nora.submit(page.form, password="nora", password_confirm="nora")
