@@ -25,7 +25,6 @@ from gateway.core.headers import is_token
 from gateway.core.identity import GROUP_NAME, Identity, State
 from gateway.core.urls import Malformed
 from gateway.crypto.tokens import new_user_id
-from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.gatekeeper import Gatekeeper
 from gateway.services.introductions import Introductions
@@ -116,8 +115,6 @@ async def _explain(snapshot: Snapshot, facts: Facts, account: Account | None, no
     selected = select(facts, snapshot.places)
     forwards = not isinstance(selected, Selected) or selected.route.upstream is not None
     # A route without an upstream is for forward-auth: what Traefik would hear is what a browser sees.
-    admission = await Gatekeeper(sessions, Introductions(Assertions(time.time))).admit(
-        snapshot, facts, Surface.PROXY if forwards else Surface.TRAEFIK
-    )
+    admission = await Gatekeeper(sessions, Introductions(time.time)).admit(snapshot, facts, Surface.PROXY if forwards else Surface.TRAEFIK)
     await renewal.flush()
     return explained(snapshot, facts, selected, admission, account, note)

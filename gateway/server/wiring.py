@@ -27,7 +27,6 @@ from gateway.server.serving import Server
 from gateway.server.stores import SessionStores, open_tracking, sql_stores
 from gateway.server.tls import Certificate
 from gateway.services.address_change import AddressChange
-from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.backlog import Backlog
 from gateway.services.copies import Copies
@@ -170,7 +169,7 @@ def make_process(
     )
     api = Api([endpoint for group in groups for endpoint in group.endpoints()])
     access_log = AccessLog(write, fixed.log_format, clocks.wall)
-    gatekeeper = Gatekeeper(sessions, Introductions(Assertions(clocks.wall)))
+    gatekeeper = Gatekeeper(sessions, Introductions(clocks.wall))
     forward_auth = ForwardAuth(gatekeeper, problems, Closing(clocks.wall))
     front = Front(live, gatekeeper, proxy, pages, api, forward_auth, problems, access_log, metrics, RequestIds(), clocks.monotonic)
     readiness = Readiness(session_store.ping, accounts.ping)

@@ -68,10 +68,15 @@ class Copies(Generic[Kept]):
         """What the copies weigh."""
         return self._copies.bytes
 
+    @property
+    def good(self) -> bool:
+        """Whether what is copied now may be used. Reads the clock once."""
+        return self.source is not None and self.source.good
+
     def get(self, member: str) -> Kept | None:
         """The copy, if there is a good one. Reads the clock once at most."""
         record = self._copies.get(member)
-        if record is None or self.source is None or not self.source.good:
+        if record is None or not self.good:
             return None
         self.hits += 1
         return record
@@ -92,7 +97,7 @@ class Copies(Generic[Kept]):
                 del self._reading[mark.member]
         if record is None:
             self._copies.drop(mark.member)
-        elif not mark.spoilt and self.source is not None and self.source.good:
+        elif not mark.spoilt and self.good:
             self._copies.keep(mark.member, record, weight)
 
     def drop(self, member: str) -> None:

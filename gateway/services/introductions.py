@@ -6,12 +6,13 @@ counts only for an equal identity and no longer than its assertion is fresh; a r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gateway.core.headers import Header
 from gateway.core.identity import Identity
 from gateway.core.routes import Route
-from gateway.services.assertions import Assertions
+from gateway.services.assertions import make_assertion
 from gateway.services.bounded import Bounded
 from gateway.services.sessions import Found
 from gateway.snapshot import Snapshot
@@ -43,10 +44,10 @@ class _Kept(NamedTuple):
 
 
 class Introductions:
-    """Makes them, and remembers what is still true."""
+    """Makes them, and remembers what is still true. `clock` is seconds since 1970."""
 
-    def __init__(self, assertions: Assertions) -> None:
-        self._assertions = assertions
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._kept: Bounded[tuple[str, str], _Kept] = Bounded(_MOST_KEPT, _MOST_BYTES)
         self._snapshot: Snapshot | None = None
 
@@ -57,7 +58,7 @@ class Introductions:
             self._snapshot = snapshot
         key = (found.member if found is not None and identity is not None else "", route.name)
         kept = self._kept.get(key)
-        if kept is not None and self._assertions.now() < kept.fresh_until and (kept.identity is identity or kept.identity == identity):
+        if kept is not None and self._clock() < kept.fresh_until and (kept.identity is identity or kept.identity == identity):
             return kept.introduction
         kept = self._make(snapshot, route, identity, found)
         self._kept.keep(key, kept, 2 * len(kept.introduction.lines))
@@ -69,7 +70,7 @@ class Introductions:
         if route.identity.assertion is not None:
             token = b""
             if identity is not None and found is not None:
-                token, fresh_until = self._assertions.token(snapshot, found, identity, route.name, route.identity)
+                token, fresh_until = make_assertion(snapshot, identity, route.name, route.identity, self._clock())
             headers.append((route.identity.assertion.encode("ascii"), token))
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         return _Kept(Introduction(tuple(headers), lines), identity, fresh_until)

@@ -64,7 +64,8 @@ class Records:
 
     def opened(self, snapshot: Snapshot, member: str, record: bytes) -> Record | None:
         """The record, or None when no configured key opens it: a session that nobody can read does not exist."""
-        known = self._known.get(record)
+        copied = self._copies is not None and self._copies.good
+        known = None if copied else self._known.get(record)
         if known is not None and known.ring is snapshot.keys and known.record.member == member:
             return known.record
         try:
@@ -74,7 +75,8 @@ class Records:
             opened = Record(member, decode(inside), revision_of(record))
         except (ValueError, KeyError, TypeError):
             return None
-        self._known.keep(record, _Known(snapshot.keys, opened), _OPENED + 2 * len(record))
+        if not copied:  # a copy spares the opening too
+            self._known.keep(record, _Known(snapshot.keys, opened), _OPENED + 2 * len(record))
         return opened
 
     def copy(self, snapshot: Snapshot, member: str) -> Record | None:

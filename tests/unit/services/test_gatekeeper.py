@@ -16,7 +16,6 @@ from gateway.core.globs import Glob
 from gateway.core.headers import encode_value
 from gateway.core.identity import State
 from gateway.crypto.assertion import jwks
-from gateway.services.assertions import Assertions
 from gateway.services.audit import Audit
 from gateway.services.gatekeeper import Admission, Gatekeeper
 from gateway.services.introductions import Introductions
@@ -50,7 +49,7 @@ class World:
         self.store = CountingStore(self.clock)
         records = Records(self.store, "gw:")
         self.sessions = Sessions(records, Renewal(records, self.clock), Audit(lambda line: None, self.clock), self.clock)
-        self.gatekeeper = Gatekeeper(self.sessions, Introductions(Assertions(self.clock)))
+        self.gatekeeper = Gatekeeper(self.sessions, Introductions(self.clock))
         self.snapshot = sample_snapshot(
             sample_route("wiki", "/", LOGIN),
             sample_route("open", "/public", PUBLIC),

@@ -7,7 +7,6 @@ from dataclasses import replace
 from gateway.core.headers import IdentityHeaders
 from gateway.core.identity import Identity
 from gateway.core.session import Session
-from gateway.services.assertions import Assertions
 from gateway.services.introductions import Introductions
 from gateway.services.sessions import Found
 from tests.samples import SettableClock, sample_identity, sample_route, sample_snapshot
@@ -35,7 +34,7 @@ def found(identity: Identity) -> Found:
 
 
 def test_one_is_made_for_each_session_and_route_until_something_changes(clock: SettableClock) -> None:
-    introductions, snapshot = Introductions(Assertions(clock)), sample_snapshot()
+    introductions, snapshot = Introductions(clock), sample_snapshot()
     ann, bob = sample_identity("ann"), sample_identity("bob")
     wiki, shop = sample_route("wiki", identity=HEADERS), sample_route("shop", identity=HEADERS)
     of_ann, of_bob = found(ann), found(bob)
@@ -57,7 +56,7 @@ def test_one_is_made_for_each_session_and_route_until_something_changes(clock: S
 
 
 def test_an_assertion_is_renewed_after_half_of_its_life(clock: SettableClock) -> None:
-    introductions, snapshot, route = Introductions(Assertions(clock)), sample_snapshot(), sample_route(identity=HEADERS)
+    introductions, snapshot, route = Introductions(clock), sample_snapshot(), sample_route(identity=HEADERS)
     ann = sample_identity("ann")
     first = introductions.of(snapshot, route, ann, found(ann))
     clock.now += HEADERS.assertion_lifetime / 2 - 1
