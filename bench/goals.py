@@ -52,7 +52,7 @@ def goals(results: Mapping[str, Result]) -> list[Goal]:
         _p99(results, case, name, go, what)
         for case, name, go, what in (
             ("check", OURS, GO_HANDLER, "check"),
-            ("check-by-nginx", f"nginx + {OURS}", f"nginx + {GO_HANDLER}", "check by nginx"),
+            ("check-by-nginx", f"nginx + {OURS}", _beside_nginx(results), "check by nginx"),
             ("proxied-100b", OURS, GO_PROXY, "proxied 100 B"),
             ("proxied-10k", OURS, GO_PROXY, "proxied 10 KiB"),
             ("proxied-1m", OURS, GO_PROXY, "proxied 1 MiB"),
@@ -83,10 +83,14 @@ def _ratio(results: Mapping[str, Result], case: str, one: str, other: str, what:
     return Goal(what, f"{least:g} ×", f"{stretch:g} ×", "" if measured is None else f"{measured:.2f} ×", _verdict(measured, least, stretch))
 
 
-def _through_nginx(results: Mapping[str, Result]) -> Goal:
-    """Beside oauth2-proxy where it takes part; otherwise by the bare Go proxy, which runs in the same case."""
+def _beside_nginx(results: Mapping[str, Result]) -> str:
+    """Whom a check by nginx is held against: oauth2-proxy there where it takes part, otherwise the bare Go proxy, which runs in the same case."""
     result = results.get("check-by-nginx")
-    if result is not None and result.row(f"nginx + {OAUTH2}") is None:
+    return GO_PROXY if result is not None and result.row(f"nginx + {OAUTH2}") is None else f"nginx + {OAUTH2}"
+
+
+def _through_nginx(results: Mapping[str, Result]) -> Goal:
+    if _beside_nginx(results) == GO_PROXY:
         what = "100 B through nginx with auth_request, of the bare Go ReverseProxy (oauth2-proxy is not installed)"
         return _ratio(results, "check-by-nginx", f"nginx + {OURS}", GO_PROXY, what, _NGINX_LEAST, _NGINX_STRETCH)
     what = "100 B through nginx with auth_request, of oauth2-proxy there"
@@ -95,7 +99,7 @@ def _through_nginx(results: Mapping[str, Result]) -> Goal:
 
 def _p99(results: Mapping[str, Result], case: str, one: str, other: str, what: str) -> Goal:
     ours, theirs = _middle(results, case, one, "p99"), _middle(results, case, other, "p99")
-    text = f"p99, {what}, below Go's"
+    text = f"p99, {what}, below that of {other.removeprefix('nginx + ')}"
     if ours is None or theirs is None:
         return Goal(text, "", "", "", Verdict.UNMEASURED)
     return Goal(text, f"{theirs:.2f} ms", "", f"{ours:.2f} ms", Verdict.REACHED if ours < theirs else Verdict.MISSED)
