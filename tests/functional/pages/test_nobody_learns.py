@@ -179,9 +179,8 @@ async def asked(site: Site, prepare: Callable[[Site, Browser, str], Awaitable[Se
 
 @pytest.mark.parametrize("name", ROWS)
 async def test_one_answer_in_one_time(either: Site, name: str):
-    row, answers, work = ROWS[name], {}, {}
+    site, row, answers, work = either, ROWS[name], {}, {}
     for state in row.states:
-        site = either
         page, work[state] = await asked(site, row.prepare, state)
         answers[state] = told(page, email_of(state) if state in STATES else "")
         assert page.status == row.status, state
