@@ -83,6 +83,10 @@ class Chromium:
         """Prefer `light` or `dark`."""
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
 
+    def forced_colours(self) -> None:
+        """Few colours of the system's own, as Windows offers to people who see little; `colours` ends it."""
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "forced-colors", "value": "active"}]})
+
     def size(self, width: int, height: int) -> None:
         """The size of the page in CSS pixels; a phone is 360 by 740."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

@@ -384,9 +384,9 @@ def sessions(visitor: Visitor) -> str:
 
 def sessions_several(visitor: Visitor) -> str:
     """The first one is not ended, its browser only forgets it."""
-    visitor.log_in()
+    visitor.log_in("sara", anew=True)
     visitor.browser.forget()
-    visitor.log_in(anew=True)
+    visitor.log_in("sara", anew=True)
     visitor.go("/account/sessions")
     return "Your sessions"
 

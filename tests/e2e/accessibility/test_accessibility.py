@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from tests.chromium import Chromium
 from tests.e2e.accessibility.own_pages import WAYS, Way
@@ -42,6 +43,17 @@ def test_no_page_is_forgotten():
 def test_nobody_is_shut_out(visitor: Visitor, way: Way, language: str):
     visitor.begin(language)
     assert_open_to_all(visitor, way(visitor))
+
+
+def test_the_present_page_is_told_from_others_without_our_colours(visitor: Visitor):
+    visitor.begin()
+    visitor.log_in()
+    visitor.go("/account/profile")
+    visitor.browser.forced_colours()
+    marks = {tab.text: tab.value_of_css_property("border-bottom-color") for tab in visitor.driver.find_elements(By.CSS_SELECTOR, "nav a")}
+    visitor.browser.colours("light")
+    assert len(set(marks.values())) == 2
+    assert [words for words, colour in marks.items() if colour == marks["Profile"]] == ["Profile"]
 
 
 def test_nor_while_the_store_is_away(chromium: Chromium, own_redis: Redis):

@@ -23,7 +23,7 @@ _LONG = "maximiliane.von-hohenlohe-{}@verwaltungsgemeinschaft.example.com"
 _FORGETFUL = ("carol", "clara")
 _MOVERS = ("bob", "ben", "berta")
 #: State of an account → who has it, in each language.
-_PEOPLE = {"verified": ("ann", "dave", *_FORGETFUL, *_MOVERS), "created": ("una",), "expired": ("ed",)}
+_PEOPLE = {"verified": ("ann", "dave", "sara", *_FORGETFUL, *_MOVERS), "created": ("una",), "expired": ("ed",)}
 
 
 class Visitor(Person):
