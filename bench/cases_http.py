@@ -143,11 +143,11 @@ def workers(stage: Stage) -> Result | None:
     with stage.gateway() as one, stage.measured(two):
         cookies = [*stage.log_in(one), *stage.log_in(two, keep=True)]
         contestants = [
-            replace(_our_proxied(stage, gateway, "/small", cookie), name=f"{OURS}, {name}")
-            for gateway, cookie, name in zip((one, two), cookies, ("1 worker", "2 workers"), strict=True)
+            replace(_our_proxied(stage, gateway, "/small", cookie), name=f"{OURS}, {count} worker{'s' * (count > 1)}", serving=count)
+            for gateway, cookie, count in zip((one, two), cookies, (1, 2), strict=True)
         ]
         rows = contest(stage, contestants)
-    note = "Both workers and their supervisor share the core of the one, so that what they cost can be compared."
+    note = "Both workers and their supervisor share the core of the one, and each of them has as many connections as the one."
     return Result("workers", "Proxied, 100 B, 1 and 2 workers", rows, contestants[0].name, note)
 
 

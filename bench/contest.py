@@ -22,7 +22,7 @@ class Contestant:
     """Something to ask: its address, the headers that every request brings, and the processes whose time and memory are its own.
 
     `status` and `size` (of the body, None: any) are what it must answer. `cookie` goes with every request, unless `cookies`, a file, has one each.
-    `redis` where its store's commands are counted.
+    `redis` where its store's commands are counted. `serving` is how many processes share its connections: each gets as many as a contestant has.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Contestant:
     status: int = 200
     size: int | None = None
     redis: Redis | None = None
+    serving: int = 1
 
     @property
     def pids(self) -> list[int]:
@@ -115,7 +116,7 @@ def _run(stage: Stage, contestant: Contestant, seconds: float, turn: int) -> loa
         contestant.url,
         _headers(contestant),
         seconds=seconds,
-        connections=settings.connections,
+        connections=settings.connections * contestant.serving,
         cores=stage.cores.others,
         script=script,
         refused=refused,
