@@ -132,7 +132,8 @@ def test_a_refusal_says_why_and_offers_another_account():
     for reason in Reason:
         text = problems.answer(Fail(403, Problem.REFUSED, reason.value), sample_facts(), snapshot, "0").text or ""
         assert "a rule" not in text
-        assert "/_auth/logout" in text
+        assert 'href="/_auth/logout"' in text
+        assert 'href="/_auth/account"' in text, "the own account is open to everybody"
     expired = problems.answer(Fail(403, Problem.REFUSED, Reason.EXPIRED.value), sample_facts(), snapshot, "0").text or ""
     assert "Your account has expired" in expired
 

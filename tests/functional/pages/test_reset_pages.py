@@ -48,6 +48,8 @@ async def test_a_forgotten_password_is_set_anew_and_every_session_ends(either: S
         page = await other.submit(page.form, password="short", password_confirm="short")
         assert page.status == 422
         assert "too short" in page.words
+        assert page.form.fields["username"] == ANN, "whose password it is, for people and for password managers"
+        assert f"For the account with this address: {ANN}" in page.words
         page = await other.submit(page.form, password=CHOSEN, password_confirm=PASSWORD)
         assert "not the same" in page.words
         used = last(site).link
