@@ -279,7 +279,7 @@ async def open_site(clock: SettableClock, database_url: str, world: World | None
     store, audit, postbox = SwitchedStore(clock), Audit(audit_lines.append, clock), Postbox()
     ledger = Ledger()
     records = Records(noted(store if world is None else world.sessions, ledger), "gw:")
-    sessions = Sessions(records, Renewal(records, clock), audit, clock)
+    sessions = Sessions(records, Renewal(records, clock, gathered=0), audit, clock)
     passwords, problems = NotedPasswords(hasher, 1), Problems()
     passwords.ledger = ledger
     await passwords.measure([])

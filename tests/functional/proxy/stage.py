@@ -261,7 +261,7 @@ async def open_stage(stack: AsyncExitStack, address: UpstreamAddress, *, idle_li
     clock = SettableClock()
     store = MemorySessionStore(clock)
     records = Records(store, "gw:")
-    sessions = NotingSessions(records, Renewal(records, clock), Audit(lambda line: None, clock), clock)
+    sessions = NotingSessions(records, Renewal(records, clock, gathered=0), Audit(lambda line: None, clock), clock)
     sessions.used = []
     live = Live(snapshot)
     watch = Watch(sessions, live)
