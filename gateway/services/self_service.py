@@ -153,19 +153,19 @@ class SelfService:
         listed = [Listed(member[:SESSION_DIGITS], session, member == found.member) for member, session in members]
         return sorted(listed, key=lambda one: (not one.own, -one.session.last_seen))
 
-    async def end(self, snapshot: Snapshot, found: Found, name: str) -> bool:
+    async def end(self, snapshot: Snapshot, facts: Facts, found: Found, name: str) -> bool:
         """End one of the account's own sessions; whether it was there."""
         user_id = found.session.identity.user_id
         for member, _ in await self._sessions.members(snapshot, user_id):
             if member[:SESSION_DIGITS] == name:
-                return await self._sessions.end_member(snapshot, user_id, member)
+                return await self._sessions.end_member(snapshot, user_id, member, facts.client)
         return False
 
-    async def end_others(self, snapshot: Snapshot, found: Found) -> int:
+    async def end_others(self, snapshot: Snapshot, facts: Facts, found: Found) -> int:
         """End every session of the account but this one; how many there were."""
         user_id = found.session.identity.user_id
         others = [member for member, _ in await self._sessions.members(snapshot, user_id) if member != found.member]
-        return sum([await self._sessions.end_member(snapshot, user_id, member) for member in others])
+        return sum([await self._sessions.end_member(snapshot, user_id, member, facts.client) for member in others])
 
     async def end_all(self, facts: Facts, found: Found) -> bool:
         """End every session of the account, those included that nobody can see now; False where that waits for a store to be back."""

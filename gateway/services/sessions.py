@@ -204,12 +204,12 @@ class Sessions:
             self._renewal.forget(member)
         return ended
 
-    async def end_member(self, snapshot: Snapshot, user_id: str, member: str) -> bool:
-        """End one session of a user; whether it was there."""
+    async def end_member(self, snapshot: Snapshot, user_id: str, member: str, address: str | None = None) -> bool:
+        """End one session of a user; whether it was there. `address`: of who asked for it, where that is a person."""
         self._renewal.forget(member)
         ended = await self._records.delete(snapshot, member, user_id)
         if ended:
-            self._audit.record(Event.SESSION_REVOKE, user=user_id, session=member)
+            self._audit.record(Event.SESSION_REVOKE, user=user_id, session=member, address=address)
         return ended
 
     async def members(self, snapshot: Snapshot, user_id: str) -> list[tuple[str, Session]]:

@@ -175,6 +175,7 @@ async def test_two_browsers_are_listed_and_one_ends_the_other(either: Site):
         assert ends(page) == []
         assert await either.logged_in(laptop)
         assert not await either.logged_in(phone)
+        assert [event["address"] for event in events(either, "session:revoke")] == ["127.0.0.1"]
         page = await laptop.submit(question.form, follow=True)
         assert "had ended already" in page.words
 
@@ -186,6 +187,7 @@ async def test_ending_the_others_leaves_this_one(either: Site):
         page = await laptop.submit(page.form, follow=True)
         assert "All other sessions have ended." in page.words
         assert [await either.logged_in(one) for one in (laptop, phone, desk)] == [True, False, False]
+        assert [event["address"] for event in events(either, "session:revoke")] == ["127.0.0.1"] * 2
 
 
 async def test_logging_out_everywhere_means_here_too(either: Site):

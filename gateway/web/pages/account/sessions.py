@@ -41,9 +41,9 @@ class SessionsPage:
             left = self._gate.go(visit, "/signed-out") if done else self._gate.page(visit, "account/ending_later.html", status=503)
             return self._gate.logged_out(visit, left)
         if name == OTHERS:
-            await self._service.end_others(visit.snapshot, found)
+            await self._service.end_others(visit.snapshot, visit.facts, found)
             return self._gate.go(visit, "/account/sessions?done=others")
-        ended = await self._service.end(visit.snapshot, found, name)
+        ended = await self._service.end(visit.snapshot, visit.facts, found, name)
         if ended and found.member.startswith(name):
             return self._gate.logged_out(visit, self._gate.go(visit, "/signed-out"))
         return self._gate.go(visit, f"/account/sessions?done={'ended' if ended else 'gone'}")
