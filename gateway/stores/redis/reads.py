@@ -60,6 +60,12 @@ class SharedReads:
             for futures in waiting.values():
                 _fail(futures, error)
             return
+        except Exception as error:  # noqa: BLE001 - a mistake of ours or the driver's: everybody is to see it, nobody to wait for good
+            for futures in waiting.values():
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
+            return
         for futures, record in zip(waiting.values(), records, strict=True):
             if isinstance(record, StoreAway):
                 _fail(futures, record)

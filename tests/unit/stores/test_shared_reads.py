@@ -87,3 +87,15 @@ async def test_a_store_that_is_away_is_away_for_all_of_them_and_then_asked_again
     assert len(store.asked) == 1
     store.away = False
     assert await reads.read("a") == b"a"
+
+
+async def test_a_mistake_while_reading_is_seen_by_all_who_wait() -> None:
+    """uvloop raises RuntimeError for a connection that is closed under its writer; nobody may wait for an answer that never comes."""
+
+    async def broken(keys: list[str]) -> list[bytes | None]:
+        raise RuntimeError("the handler is closed")
+
+    reads = SharedReads(broken)
+    async with asyncio.timeout(5):
+        for outcome in await asyncio.gather(reads.read("a"), reads.read("a"), reads.read("b"), return_exceptions=True):
+            assert isinstance(outcome, RuntimeError)
