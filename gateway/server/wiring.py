@@ -142,7 +142,7 @@ def make_process(
     watch = Watch(sessions, live)
     problems = Problems(Renderer(languages, own))
     upstreams = Upstreams()
-    proxy = Proxy(upstreams, watch, sessions, problems, clocks.monotonic)
+    proxy = Proxy(upstreams, watch, problems, clocks.monotonic)
     pace, tickets = Pace(), Tickets(tables.tokens, throttle, clocks.wall)
     verification = Verification(tables.accounts, tickets, mailer, passwords, throttle, effects, audit, pace)
     signup = SignUp(tables.accounts, verification, mailer, passwords, throttle, audit, pace, clocks.wall)

@@ -36,6 +36,11 @@ class Watch:
 
         return remove
 
+    def use(self, member: str) -> None:
+        """Note a use of a session by bytes that a client sent through its tunnel. A tunnel outlives the configuration that it was opened with, and
+        renewals are written by that of the latest use: so this is the one that holds now."""
+        self._sessions.use(self._live.snapshot, member)
+
     async def check(self) -> None:
         """Look at every watched session once."""
         members = list(self._watched)

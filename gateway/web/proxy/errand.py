@@ -122,7 +122,7 @@ class Errand(Reply):
             if self._status == 101:
                 found = self._admission.found
                 member = found.member if found is not None else None
-                await tunnels.run(request, connection, self._exchange, self._snapshot, member, connection.reader.tail)
+                await tunnels.run(request, connection, self._exchange, member, connection.reader.tail)
             return self
         except ProxyFault as fault:
             return self._broken(connection, fault)

@@ -15,7 +15,6 @@ from aiohttp import web
 from gateway.core.answer import Fail, Problem
 from gateway.core.urls import Malformed
 from gateway.services.gatekeeper import Admission
-from gateway.services.sessions import Sessions
 from gateway.services.watch import Watch
 from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
@@ -32,11 +31,9 @@ log = logging.getLogger("gateway.proxy")
 class Proxy:
     """The reverse proxy; constructed once. `monotonic` is in seconds."""
 
-    def __init__(
-        self, upstreams: Upstreams, watch: Watch, sessions: Sessions, problems: Problems, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, upstreams: Upstreams, watch: Watch, problems: Problems, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._lanes = Lanes(upstreams)
-        self._tunnels = Tunnels(watch, sessions)
+        self._tunnels = Tunnels(watch)
         self._problems = problems
         self._monotonic = monotonic
 

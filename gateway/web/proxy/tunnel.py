@@ -16,9 +16,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.services.sessions import Sessions
 from gateway.services.watch import Watch
-from gateway.snapshot import Snapshot
 from gateway.web.exchange import Exchange
 from gateway.web.proxy.connection import Connection
 
@@ -136,21 +134,18 @@ def _forget_headers(request: web.BaseRequest) -> None:
 class Tunnels:
     """The tunnels that are open."""
 
-    def __init__(self, watch: Watch, sessions: Sessions) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._sessions = sessions
         self._open: set[Tunnel] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def run(
-        self, request: web.BaseRequest, source: Connection, exchange: Exchange, snapshot: Snapshot, member: str | None, early: bytes
-    ) -> None:
+    async def run(self, request: web.BaseRequest, source: Connection, exchange: Exchange, member: str | None, early: bytes) -> None:
         """A tunnel from beginning to end; `member` names the session that it ends with, None is nobody's."""
-        sessions = self._sessions
-        tunnel = Tunnel(request, source, exchange, None if member is None else lambda: sessions.use(snapshot, member))
-        forget = None if member is None else self._watch.add(member, tunnel.end)
+        watch = self._watch
+        tunnel = Tunnel(request, source, exchange, None if member is None else lambda: watch.use(member))
+        forget = None if member is None else watch.add(member, tunnel.end)
         self._open.add(tunnel)
         try:
             await tunnel.run(early)

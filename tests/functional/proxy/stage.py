@@ -266,7 +266,7 @@ async def open_stage(stack: AsyncExitStack, address: UpstreamAddress, *, idle_li
     live = Live(snapshot)
     watch = Watch(sessions, live)
     upstreams = Upstreams(idle_limit=idle_limit)
-    proxy = Proxy(upstreams, watch, sessions, Problems())
+    proxy = Proxy(upstreams, watch, Problems())
     stage = Stage(snapshot, route, proxy, upstreams, sessions, store, watch, clock, stack)
     server = Server(stage.front, lambda request, status: web.Response(status=status), live, lambda: None)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)

@@ -24,7 +24,7 @@ from gateway.stores.memory.sessions import MemorySessionStore
 from gateway.stores.sql.accounts import SqlAccountStore
 from gateway.stores.sql.engine import open_database
 from gateway.stores.sql.schema import upgrade
-from tests.samples import SettableClock, sample_account, sample_facts, sample_snapshot
+from tests.samples import SettableClock, sample_account, sample_facts, sample_ring, sample_snapshot
 
 
 class Store(MemorySessionStore):
@@ -153,6 +153,21 @@ async def test_the_watch_tells_tunnels_once_and_an_outage_tells_nobody(world: Wo
     assert told == ["kept"]
 
 
+async def test_a_tunnel_that_a_reload_finds_open_notes_uses_by_what_holds_now(world: World) -> None:
+    """By what it was opened with, everybody's records would be sealed with a key that has gone, and live as long as they once should."""
+    watch = Watch(world.sessions, world.live)
+    started = await world.login()
+    watch.add(started.member, lambda: None)
+    world.live.snapshot = replace(world.live.snapshot, keys=sample_ring("new", "2026a"))
+    world.clock.forward(31)
+    watch.use(started.member)
+    world.clock.forward(31)
+    await world.renewal.flush()
+    record = await world.store.get(f"gw:s:{started.member}")
+    assert record is not None
+    assert record[10:13] == b"new"
+
+
 async def test_bytes_through_a_tunnel_keep_the_session_alive(world: World) -> None:
     world.live.snapshot = replace(world.live.snapshot, life=Life(idle=1800))
     watch = Watch(world.sessions, world.live)
@@ -160,7 +175,7 @@ async def test_bytes_through_a_tunnel_keep_the_session_alive(world: World) -> No
     told: list[str] = []
     watch.add(started.member, lambda: told.append("ended"))
     world.clock.forward(1700)
-    world.sessions.use(world.live.snapshot, started.member)
+    watch.use(started.member)
     world.clock.forward(30)
     await world.renewal.flush(world.clock.now)
     world.clock.forward(1700)
