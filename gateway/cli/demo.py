@@ -32,7 +32,7 @@ from gateway.server.demo.application import Demo
 from gateway.server.demo.configuration import ADMINISTRATOR, UPSTREAM_SOCKET, socket_folder, write_configuration
 from gateway.server.demo.neighbour import serve_demo
 from gateway.server.notify import systemd_of
-from gateway.server.reading import read_again
+from gateway.server.reading import program, read_again
 from gateway.server.run import run
 from gateway.server.sockets import CannotListen
 from gateway.server.start import CannotStart
@@ -94,7 +94,7 @@ def command(listen: str | None) -> None:
         run(
             config,
             replace(fresh_of(loaded), warnings=()),
-            partial(read_again, config, environ),
+            partial(read_again, config, environ, program()),
             alone,
             [serve_demo(demo, sockets / UPSTREAM_SOCKET)],
             welcome.say,

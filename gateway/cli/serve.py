@@ -18,7 +18,7 @@ from gateway.cli.statuses import AWAY, USAGE, fail
 from gateway.config.addresses import parse_listen
 from gateway.config.errors import ConfigErrors
 from gateway.server.packages import enter
-from gateway.server.reading import CannotRead, read_again, read_first
+from gateway.server.reading import CannotRead, program, read_again, read_first
 from gateway.server.seat import SEAT
 from gateway.server.sockets import Place
 from gateway.server.supervisor.plan import Plan, become_supervisor
@@ -63,7 +63,7 @@ def _serve(config: Path, first: Fresh) -> None:
     from gateway.server.tls import BadCertificate
     from gateway.server.worker import Worker
 
-    read = partial(read_again, config, environment())
+    read = partial(read_again, config, environment(), program())
     seat = seat_of(environment())
     try:
         if seat is not None:

@@ -33,14 +33,14 @@ class Refused(Exception):
 
 
 class Reloader:
-    """`read` reads the configuration again and raises Refused; it may block and runs in a thread. `fixed` are the values that run now.
+    """`read` reads the configuration again and raises Refused; `fixed` are the values that run now.
 
     `changed` is what `watch` does when a file has changed: reload, unless somebody else decides.
     """
 
     def __init__(
         self,
-        read: Callable[[], Fresh],
+        read: Callable[[], Awaitable[Fresh]],
         fixed: Fixed,
         watched: Watched,
         live: Live,
@@ -57,24 +57,27 @@ class Reloader:
         self._audit = audit
         self._metrics = metrics
         self._turn = asyncio.Lock()
+        self._waiting = False
 
-    async def reload(self) -> bool:
-        """Read everything again; whether it was taken."""
+    async def reload(self) -> None:
+        """Read everything again, and take it or not. Who asks while others wait for their turn is served by what they will read."""
+        if self._waiting:
+            return
+        self._waiting = True
         async with self._turn:
+            self._waiting = False
             match await self.read():
                 case Refused(problems=problems):
                     self.refuse(problems)
-                    return False
                 case fresh:
                     self.take(fresh)
-                    return True
 
     async def read(self) -> Fresh | Refused:
         """What stands in the files now. Nothing of it is in use yet."""
         # What is about to be read is seen: without this, a signal after a change would make `watch` read it once more.
         await asyncio.to_thread(self._watched.changed)
         try:
-            fresh = await asyncio.to_thread(self._read)
+            fresh = await self._read()
             for certificate in self._certificates:
                 certificate.check()
         except Refused as refused:

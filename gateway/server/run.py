@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
@@ -36,7 +36,7 @@ log = logging.getLogger("gateway.server")
 def run(
     configuration: Path,
     first: Fresh,
-    read: Callable[[], Fresh],
+    read: Callable[[], Awaitable[Fresh]],
     guide: Guide,
     beside: Sequence[AbstractAsyncContextManager[None]] = (),
     started: Callable[[], None] | None = None,
@@ -53,7 +53,7 @@ def run(
 async def _serve(
     configuration: Path,
     first: Fresh,
-    read: Callable[[], Fresh],
+    read: Callable[[], Awaitable[Fresh]],
     guide: Guide,
     beside: Sequence[AbstractAsyncContextManager[None]],
     started: Callable[[], None] | None,
@@ -84,9 +84,9 @@ async def _serve(
         await process.run(guide, started)
 
 
-def _read_again(read: Callable[[], Fresh]) -> Fresh:
+async def _read_again(read: Callable[[], Awaitable[Fresh]]) -> Fresh:
     try:
-        return read()
+        return await read()
     except ConfigErrors as errors:
         raise Refused([str(problem) for problem in errors.problems if problem.severity == "error"]) from None
     except CannotRead as error:

@@ -5,7 +5,7 @@ Nothing here connects; that is start.py's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,7 +100,7 @@ def make_process(
     report: Callable[[str], None],
     configuration: Path,
     first: Fresh,
-    read: Callable[[], Fresh],
+    read: Callable[[], Awaitable[Fresh]],
 ) -> Process:
     """Everything that serves. `write` takes lines for standard output, `report` warnings. `first` was read from `configuration`, `read` reads it
     again.

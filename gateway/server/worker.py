@@ -37,6 +37,7 @@ class Worker:
         self._closed = False
         self._writer: asyncio.StreamWriter | None = None
         self._read: Fresh | Refused | None = None
+        self._reading = asyncio.Lock()
 
     async def begin(self, process: Process) -> None:
         """Take orders. The doors open when the supervisor says so."""
@@ -89,9 +90,7 @@ class Worker:
             case "ask":
                 self._process.spawn(self._answer(order["id"], order["what"]))
             case "read":
-                self._read = await self._process.reloader.read()
-                state = None if isinstance(self._read, Refused) else await asyncio.to_thread(fingerprint, self._read.files)
-                self._say({"round": order["round"], "state": state})
+                self._process.spawn(self._read_for(order["round"]))
             case "take":
                 self._finish_reload(take=order["take"], tell=order["tell"])
             case "end":
@@ -118,6 +117,13 @@ class Worker:
                 self._say({"id": number, "ready": report.fields()})
             case _:
                 self._say({"id": number})
+
+    async def _read_for(self, number: int) -> None:
+        """Read the configuration, while other orders are obeyed: it may take long, and the worker is not to seem to hang, or to have no end."""
+        async with self._reading:
+            self._read = await self._process.reloader.read()
+            state = None if isinstance(self._read, Refused) else await asyncio.to_thread(fingerprint, self._read.files)
+            self._say({"round": number, "state": state})
 
     def _finish_reload(self, *, take: bool, tell: bool) -> None:
         read, self._read = self._read, None

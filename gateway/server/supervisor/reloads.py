@@ -14,8 +14,9 @@ from gateway.server.supervisor.loop import Loop, Timer
 
 log = logging.getLogger("gateway.server")
 
-#: How long workers may take to read; who has not answered by then is not waited for (seconds).
-_PATIENCE: Final = 10.0
+#: How long workers may take to read; who has not answered by then is not waited for (seconds). Longer than a reading may last (reading.py): who is
+#: late begins another round, and all would be late for that too.
+PATIENCE: Final = 70.0
 #: How often files that change under the workers' hands are read again, and after which pause (seconds).
 _MOST_ROUNDS: Final = 5
 _PAUSE: Final = 0.5
@@ -73,7 +74,7 @@ class Reloads:
         self._again = False
         self._awaited = {}
         self._reading = set(self._members())
-        self._timer = self._loop.later(_PATIENCE, self._decide)
+        self._timer = self._loop.later(PATIENCE, self._decide)
         for member in self._reading:
             member.say({"do": "read", "round": self._round})
 

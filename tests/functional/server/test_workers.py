@@ -143,6 +143,23 @@ def test_one_that_hangs_holds_no_answer_up_and_is_ended_where_a_watchdog_is(
         assert b"WATCHDOG=1" in heard
 
 
+def test_while_they_read_a_configuration_they_serve_and_obey(start_gateway: Start, echo_upstream: EchoUpstream, redis_url: str):
+    """A slow reading must not look like a worker that hangs: to a load balancer, to systemd's watchdog, or at the end."""
+    gateway = start_gateway(sections(echo_upstream, redis_url))
+    wait_until(lambda: whole(gateway, 2), "two workers")
+    workers = children(gateway.pid)
+    fifo = gateway.folder / "fifo"
+    os.mkfifo(fifo)
+    fifo.replace(gateway.config_file)
+    gateway.reload()
+    wait_until(lambda: all(children(worker) for worker in workers), "their readers")
+    assert json.loads(gateway.admin("/readyz?strict")[1])["workers"] == "2/2"
+    readers = [reader for worker in workers for reader in children(worker)]
+    gateway.stop()
+    assert "killed" not in gateway.log()
+    assert not any(map(alive, readers))
+
+
 def test_the_end_waits_for_what_has_begun_and_a_second_signal_does_not(start_gateway: Start, redis_url: str):
     with SilentUpstream() as silent:
         gateway = start_gateway(sections(silent, redis_url, shutdown_grace="50s"))

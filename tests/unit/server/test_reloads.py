@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from gateway.server.reading import LONGEST
 from gateway.server.supervisor.loop import Loop
-from gateway.server.supervisor.reloads import Reloads
+from gateway.server.supervisor.reloads import PATIENCE, Reloads
 
 
 class Reader:
@@ -108,3 +109,8 @@ def test_one_that_ends_while_it_reads_is_not_waited_for_and_one_that_is_late_beg
     room.readers.append(gone)
     room.reloads.heard(gone, {"round": 1, "state": "a"})
     assert [reader.round for reader in room.readers] == [2, 2]
+
+
+def test_every_reading_that_may_be_is_waited_for():
+    """Who is late begins another round: with thousands of routes all would be, and read for ever without taking anything."""
+    assert PATIENCE > LONGEST
