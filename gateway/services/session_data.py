@@ -63,6 +63,16 @@ class Ended:
 Outcome = Kept | Unmet | TooLarge | Contended | Ended
 
 
+class _Turn:
+    """Changes of one session's data, one at a time. `failures`: how many of them found the store away."""
+
+    __slots__ = ("__weakref__", "failures", "lock")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.failures = 0
+
+
 class SessionData:
     """Methods raise StoreAway, and are called only where the snapshot's `session_data` says how much may be kept. `clock` is seconds since 1970."""
 
@@ -70,7 +80,7 @@ class SessionData:
         self._store = store
         self._records = records
         self._clock = clock
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
 
     async def read(self, snapshot: Snapshot, found: Found) -> Kept:
         """What the session has."""
@@ -93,10 +103,18 @@ class SessionData:
         return await self._in_turn(snapshot, found, change, condition)
 
     async def _in_turn(self, snapshot: Snapshot, found: Found, change: Change, condition: Condition) -> Outcome:
-        """Changes of one session that this process makes wait for each other; only those of other processes can be in their way."""
-        turn = self._turns.setdefault(found.member, asyncio.Lock())
-        async with turn:
-            return await self._change(snapshot, found, change, condition)
+        """Changes of one session that this process makes wait for each other; only those of other processes can be in their way.
+        Those that wait while the store goes away have waited for it: each finding out for itself would be told after the sum of all waits."""
+        turn = self._turns.setdefault(found.member, _Turn())
+        failures = turn.failures
+        async with turn.lock:
+            if turn.failures != failures:
+                raise StoreAway("the session store was away for a change that came before")
+            try:
+                return await self._change(snapshot, found, change, condition)
+            except StoreAway:
+                turn.failures += 1
+                raise
 
     async def _change(self, snapshot: Snapshot, found: Found, change: Change, condition: Condition) -> Outcome:
         assert snapshot.session_data is not None

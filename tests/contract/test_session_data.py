@@ -151,6 +151,23 @@ async def test_whoever_is_overtaken_each_time_gives_up(process: Process) -> None
     assert await process.read(cookie) == Kept({"theirs": 1}, ATTEMPTS)
 
 
+async def test_those_that_wait_while_the_store_goes_away_do_not_ask_it_one_after_another(process: Process) -> None:
+    found = await process.found((await process.log_in()).cookie)
+
+    async def hang() -> None:
+        await asyncio.sleep(0)  # a turn of the loop, in which all the others have come to wait
+        raise StoreAway("it did not answer in time")
+
+    store, data = racing(process, hang)
+    patches = (data.merge(process.snapshot, found, {str(number): 1}, always) for number in range(10))
+    outcomes = await asyncio.gather(*patches, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreAway] * 10
+    assert store.tries == 1
+    with pytest.raises(StoreAway):
+        await data.merge(process.snapshot, found, {"later": 1}, always)
+    assert store.tries == 2, "who comes afterwards finds out anew"
+
+
 @pytest.mark.parametrize("kept", [False, True], ids=["nothing kept", "kept"])
 async def test_a_write_that_a_logout_overtakes_leaves_nothing_behind(process: Process, kept: bool) -> None:
     """As in two processes: the session is judged alive, then it ends, then the write arrives."""
