@@ -20,6 +20,8 @@ MOST_KEYS: Final = 1000
 MOST_KEY: Final = 256
 #: RFC 7493 section 2.2.
 _MOST_NUMBER: Final = 2**53 - 1
+#: How much longer than what is kept it may be as it is sent: an escape takes three times the bytes of its character, and there may be spaces.
+_AS_SENT: Final = 8
 
 
 class Fault(Enum):
@@ -35,6 +37,11 @@ def is_no_text(text: str) -> bool:
     """Whether it has a lone half of a surrogate pair, which is no character (RFC 3629 section 3), or NUL, which ends strings for the programs behind
     us."""
     return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def most_sent(most: int, bound: int) -> int:
+    """The largest body (bytes) that is read where `most` may be kept, at most `bound`: judging what can never be kept would hold everybody up."""
+    return min(_AS_SENT * most, bound)
 
 
 def faults(content: Content) -> dict[str, Fault]:

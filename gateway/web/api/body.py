@@ -22,7 +22,6 @@ MOST_TEXT: Final = 4096
 #: A key is quoted this far (characters).
 _MOST_KEY: Final = 64
 _JSON: Final = "application/json"
-_TOO_LARGE: Final = f"the body is larger than {MOST_BYTES} bytes"
 _SPACE: Final = " \t\r\n"
 
 
@@ -59,29 +58,33 @@ class BadFields(Exception):
 async def read_values(request: web.BaseRequest, fields: Fields, seconds: float) -> Values:
     """What was sent for `fields`. Raises BadBody, BadFields, and ConnectionError when the client leaves."""
     _check_media(request, (_JSON,))
-    body = await _read(request, seconds)
+    body = await _read(request, MOST_BYTES, seconds)
     if body is None:
-        raise BadBody(_TOO_LARGE)
+        raise BadBody(_too_large(MOST_BYTES))
     return parse_values(body, fields)
 
 
-async def read_object(request: web.BaseRequest, seconds: float, *media: str) -> dict[str, object]:
-    """An object of any keys; `media` are types that it may have besides JSON's. Raises BadBody (413 where it is too large), and ConnectionError when
-    the client leaves."""
+async def read_object(request: web.BaseRequest, most: int, seconds: float, *media: str) -> dict[str, object]:
+    """An object of any keys in `most` bytes; `media` are types that it may have besides JSON's. Raises BadBody (413 where it is too large), and
+    ConnectionError when the client leaves."""
     _check_media(request, (_JSON, *media))
-    body = await _read(request, seconds)
+    body = await _read(request, most, seconds)
     if body is None:
-        raise BadBody(_TOO_LARGE, 413)
+        raise BadBody(_too_large(most), 413)
     return _parse_object(body)
 
 
-async def _read(request: web.BaseRequest, seconds: float) -> bytes | None:
+async def _read(request: web.BaseRequest, most: int, seconds: float) -> bytes | None:
     try:
-        return await read_body(request, MOST_BYTES, seconds)
+        return await read_body(request, most, seconds)
     except TimeoutError:
         raise BadBody("the body did not come in time") from None
     except (HttpProcessingError, web.RequestPayloadError):
         raise BadBody("the body is not complete or not well-formed") from None
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most} bytes"
 
 
 def parse_values(body: bytes, fields: Fields) -> Values:

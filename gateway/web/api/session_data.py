@@ -10,9 +10,9 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.core.api import SESSION_DATA
+from gateway.core.api import MOST_BYTES, SESSION_DATA
 from gateway.core.identity import State
-from gateway.core.session_data import MOST_DEPTH, MOST_KEY, MOST_KEYS, Content, Fault, faults
+from gateway.core.session_data import MOST_DEPTH, MOST_KEY, MOST_KEYS, Content, Fault, faults, most_sent
 from gateway.services.session_data import Condition, Contended, Ended, Kept, Outcome, SessionData, TooLarge, Unmet
 from gateway.services.sessions import Found
 from gateway.web.api.body import BadBody, BadFields, quoted, read_object
@@ -57,18 +57,18 @@ class KeptData:
 
     async def replace(self, call: Call) -> web.Response:
         """The object that was sent is what is kept."""
-        condition, content = _condition(call), await _sent(call)
         found = await self._allowed(call)
         if isinstance(found, web.Response):
             return found
+        condition, content = _condition(call), await _sent(call)
         return self._told(call, found, await self._data.replace(call.snapshot, found, content, condition))
 
     async def merge(self, call: Call) -> web.Response:
         """What is kept, changed by the patch that was sent."""
-        condition, patch = _condition(call), await _sent(call, _PATCH)
         found = await self._allowed(call)
         if isinstance(found, web.Response):
             return found
+        condition, patch = _condition(call), await _sent(call, _PATCH)
         return self._told(call, found, await self._data.merge(call.snapshot, found, patch, condition))
 
     async def clear(self, call: Call) -> web.Response:
@@ -80,6 +80,7 @@ class KeptData:
         return self._told(call, found, await self._data.replace(call.snapshot, found, {}, condition))
 
     async def _allowed(self, call: Call) -> Found | web.Response:
+        """Who may; asked before a body is read, since judging one takes longer than anything that a stranger may ask for."""
         found = await self._users.found(call)
         if isinstance(found, Found) and found.session.identity.state is not State.VERIFIED:
             state = "is not verified" if found.session.identity.state is State.CREATED else "has expired"
@@ -109,7 +110,9 @@ def _answer(call: Call, outcome: Kept | Unmet | Contended | TooLarge) -> web.Res
 
 async def _sent(call: Call, *media: str) -> Content:
     """The object that was sent. Raises BadBody and BadFields."""
-    content = await read_object(call.request, call.snapshot.limits.body_idle, *media)
+    assert call.snapshot.session_data is not None
+    most = most_sent(call.snapshot.session_data, MOST_BYTES)
+    content = await read_object(call.request, most, call.snapshot.limits.body_idle, *media)
     found = faults(content)
     if found:
         raise BadFields({quoted(key): _FAULTS[fault] for key, fault in found.items()})
