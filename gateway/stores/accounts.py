@@ -74,7 +74,8 @@ class AccountStore(Protocol):
         """In the order of addresses, after the address `after`."""
 
     async def set_state(self, user_id: str, state: State) -> SessionEffect | None:
-        """None when there is no such account. Disabling also ends the sessions."""
+        """None when there is no such account. Disabling also ends the sessions, voids every token and forgets a pending address: what was mailed
+        before must not work once the account is enabled again."""
 
     async def set_groups(self, user_id: str, groups: tuple[str, ...]) -> SessionEffect | None:
         """None when there is no such account."""

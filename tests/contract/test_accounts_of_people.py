@@ -66,6 +66,19 @@ async def test_a_profile_is_set_and_cleared_and_sessions_hear_of_the_name(store,
     assert await store.set_profile("nobody", PROFILE, "", instead_of=Profile()) is None
 
 
+async def test_what_was_mailed_before_an_account_was_disabled_is_void_when_it_is_enabled_again(store, tokens, ann):
+    user = ann.identity.user_id
+    await store.set_pending_email(user, "theirs@example.com")
+    await give_tokens(tokens, user)
+    await store.set_state(user, State.EXPIRED)
+    assert await good(tokens, user) == set(Purpose)
+    for state in (State.DISABLED, State.VERIFIED):
+        await store.set_state(user, state)
+    assert await good(tokens, user) == set()
+    assert await store.confirm_email(user, "theirs@example.com") is None
+    assert (await store.get(user)).pending_email is None
+
+
 @pytest.mark.parametrize("before", [PROFILE, Profile()])
 async def test_of_two_profiles_at_once_one_is_set(store, before):
     """Whoever is second hears of it, and undoes nothing."""

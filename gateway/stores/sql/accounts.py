@@ -95,8 +95,11 @@ class SqlAccountStore:
         return await self._page(select(USERS), limit, after)
 
     async def set_state(self, user_id: str, state: State) -> SessionEffect | None:
-        """None when there is no such account. Disabling also ends the sessions."""
-        return await self._change(user_id, {"state": state.value, "signed_up": None}, ends=state is State.DISABLED)
+        """None when there is no such account. Disabling also ends the sessions, voids every token and forgets a pending address."""
+        if state is State.DISABLED:
+            values = {"state": state.value, "signed_up": None, "pending_email": None}
+            return await self._change(user_id, values, ends=True, voids=tuple(Purpose))
+        return await self._change(user_id, {"state": state.value, "signed_up": None}, ends=False)
 
     async def set_groups(self, user_id: str, groups: tuple[str, ...]) -> SessionEffect | None:
         """None when there is no such account."""
