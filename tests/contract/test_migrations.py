@@ -126,13 +126,23 @@ async def test_of_accounts_that_wait_those_give_way_that_are_known_to_come_from_
             ("contested", "created", "[]"),
             ("grouped", "created", '["staff"]'),
             ("verified", "verified", "[]"),
+            ("touched", "created", "[]"),
         )
     )
     columns = "id, email, email_key, name, state, groups, password_hash, session_epoch, created, last_login"
     trail = ", ".join(
-        f"({number}, {number}.5, 'user:signup', '{outcome}', '{name}', '{{}}')"
-        for number, (name, outcome) in enumerate(
-            [("signed", "success"), ("signed", "exists"), ("contested", "exists"), ("grouped", "success"), ("verified", "success")], 10
+        f"({number}, {number}.5, '{event}', '{outcome}', '{name}', '{{}}')"
+        for number, (name, event, outcome) in enumerate(
+            [
+                ("signed", "user:signup", "success"),
+                ("signed", "user:signup", "exists"),
+                ("contested", "user:signup", "exists"),
+                ("grouped", "user:signup", "success"),
+                ("verified", "user:signup", "success"),
+                ("touched", "user:signup", "success"),
+                ("touched", "user:password", "success"),
+            ],
+            10,
         )
     )
     await database.write(lambda connection: connection.execute(text(f"INSERT INTO users ({columns}) VALUES {users}")))
@@ -141,7 +151,7 @@ async def test_of_accounts_that_wait_those_give_way_that_are_known_to_come_from_
     )
     await schema.upgrade(database)
     found = {account.identity.user_id: account.signed_up for account in await SqlAccountStore(database).list()}
-    assert found == {"signed": 11.5, "added": None, "contested": None, "grouped": None, "verified": None}
+    assert found == {"signed": 11.5, "added": None, "contested": None, "grouped": None, "verified": None, "touched": None}
 
 
 async def test_a_step_that_fails_leaves_the_version_before(database):
