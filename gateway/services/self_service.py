@@ -29,7 +29,7 @@ from gateway.stores.accounts import Account, AccountStore
 #: When to come back if too many others are hashing (seconds).
 _BUSY_AGAIN = 2.0
 #: How often a change of a profile is made again on what another change left.
-_TRIES = 5
+_TRIES = 20
 
 
 class Vanished(Exception):
@@ -139,7 +139,7 @@ class SelfService:
             if effect is not None:
                 break
         else:
-            raise Vanished
+            raise StoreAway("a profile kept changing while it was being changed")  # whoever asks is logged in, and may try again
         self._audit.record(Event.USER_PROFILE, user=who.user_id, email=who.email, address=facts.client, session=found.member)
         try:
             await self._effects.apply(effect)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from gateway.services.self_service import PasswordChanged, SelfService, Vanished
 from gateway.services.sessions import Found, Sessions
 from gateway.services.throttle import Throttle
 from gateway.snapshot import Live, Snapshot
+from gateway.stores import StoreAway
 from gateway.stores.accounts import Account, SessionEffect
 from gateway.stores.memory import MemorySessionStore, MemoryThrottleStore
 from gateway.stores.sql import schema
@@ -187,6 +190,29 @@ async def test_of_two_changes_at_once_neither_undoes_the_other(world: World) -> 
     account = await world.service.set_profile(world.snapshot, sample_facts(), found, {"first_name": "Anna"})
     assert isinstance(account, Account)
     assert (account.profile, account.identity.name) == (Profile("Anna", "Miller", "+493012345678"), "Anna Miller")
+
+
+async def test_of_many_changes_at_once_none_is_lost_and_nobody_seems_logged_out(world: World) -> None:
+    found = await world.login()
+    ask = world.service.set_profile
+    outcomes = await asyncio.gather(*(ask(world.snapshot, sample_facts(), found, {"first_name": f"Anna {number}"}) for number in range(10)))
+    assert all(isinstance(outcome, Account) for outcome in outcomes)
+    assert await world.accounts.epoch(ANN) == 11
+
+
+async def test_a_profile_that_changes_each_time_is_no_logout(world: World) -> None:
+    found, names = await world.login(), itertools.count()
+
+    async def meanwhile() -> None:
+        account = await world.accounts.get(ANN)
+        assert account is not None
+        other = replace(account.profile, last_name=f"Miller {next(names)}")
+        await SqlAccountStore.set_profile(world.accounts, ANN, other, "", instead_of=account.profile)
+        world.accounts.first = meanwhile
+
+    world.accounts.first = meanwhile
+    with pytest.raises(StoreAway):
+        await world.service.set_profile(world.snapshot, sample_facts(), found, {"first_name": "Anna"})
 
 
 async def test_a_field_that_is_left_out_stays_and_an_empty_one_goes(world: World) -> None:
