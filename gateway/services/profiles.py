@@ -22,7 +22,7 @@ MOST_LINK: Final = 500
 #: E.164 allows 15 digits; some networks use a few more.
 _PHONE: Final = re.compile(r"\+[0-9]{8,18}")
 _FILLING: Final = re.compile(r"[ \u00a0()./-]")
-_LINK: Final = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+_LINK: Final = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # ?-[ has the capitals; in lower case other letters would turn into these (U+212A)
 _EARLIEST: Final = date(1900, 1, 1)
 
 
@@ -85,7 +85,7 @@ def _read_link(text: str, _today: date) -> str | Unfit:
     """A whole https address with a host, and nobody's name in front of it: it is shown to others as a link."""
     if not text:
         return ""
-    if len(text) > MOST_LINK or not _LINK.fullmatch(text.lower()):
+    if len(text) > MOST_LINK or not _LINK.fullmatch(text):
         return Unfit.LINK
     try:
         parts = urlsplit(text)

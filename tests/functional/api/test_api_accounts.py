@@ -250,6 +250,7 @@ def test_the_profile_is_changed_key_by_key(eve: Client):
         ("github_link", "http://github.com/eve"),
         ("github_link", "javascript:alert(1)"),
         ("github_link", "https://"),
+        ("github_link", "https://\u212aelvin.example/"),
         ("github_link", "https://user@github.com/"),
         ("github_link", "https://github.com/\nx"),
         ("thumbnail", "https://pictures.example.com/eve.png"),
