@@ -7,6 +7,7 @@ here.
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +48,7 @@ def flaws_of_pair(certificate: str, key: str, now: datetime) -> Sequence[Flaw]:
     public = _public_key(key)
     if isinstance(public, str):
         flaws.append(Flaw(public, of_key=True))
-    elif chain and _public_bytes(chain[0].public_key()) != public:
+    elif chain and not _fits(chain[0], public):
         flaws.append(Flaw(f"{key} is not the key of the first certificate in {certificate}", of_key=True))
     if flaws:
         return flaws
@@ -79,10 +80,22 @@ def _times(file: str, chain: Sequence[Certificate], now: datetime) -> Sequence[F
 def _certificates(file: str) -> Sequence[Certificate]:
     from cryptography.x509 import load_pem_x509_certificates  # with the first certificate: no start without one is slower for it
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of serial numbers that no authority should give out, and some that everybody trusts did
+        try:
+            return load_pem_x509_certificates(Path(file).read_bytes())
+        except (ValueError, OSError):
+            return []
+
+
+def _fits(certificate: Certificate, public: bytes) -> bool:
+    """Whether it is of that public key; one of a kind that cannot be read is of none that can."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
-        return load_pem_x509_certificates(Path(file).read_bytes())
-    except (ValueError, OSError):
-        return []
+        return _public_bytes(certificate.public_key()) == public
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _public_key(file: str) -> bytes | str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from gateway.config.certificates import flaws_of_authorities
 from gateway.config.errors import Problem
 from tests.certificates import Authority
 from tests.configurations import KEY, problems
@@ -86,6 +90,17 @@ def test_anothers_key_is_the_keys_mistake(tmp_path: Path, authority: Authority) 
     assert found.key == PRIVATE, "its own certificate must be the first"
 
 
+def test_a_certificate_of_a_key_that_nobody_here_can_read_is_not_the_keys(tmp_path: Path, authority: Authority) -> None:
+    issued = authority.issue("auth.example.com")
+    certificate = x509.load_pem_x509_certificate(issued.certificate.read_bytes())
+    curve = bytes.fromhex("06082a8648ce3d030107")  # prime256v1 (RFC 5480 section 2.1.1.1) becomes one that is not known
+    spoilt = certificate.public_bytes(serialization.Encoding.DER).replace(curve, curve[:-1] + b"\x7f", 1)
+    issued.certificate.write_text(ssl.DER_cert_to_PEM_cert(spoilt))
+    (found,) = of_server(tmp_path, issued.certificate, issued.key)
+    assert found.key == PRIVATE
+    assert "is not the key of the first certificate" in found.message
+
+
 @pytest.mark.parametrize(("days", "said"), [(-2, "expired on 20"), (2, "is not valid before 20")])
 def test_a_certificate_outside_its_time_is_a_warning(tmp_path: Path, authority: Authority, days: int, said: str) -> None:
     issued = authority.issue("auth.example.com", days=days)
@@ -112,3 +127,15 @@ def test_authorities_of_an_upstream_are_looked_into(tmp_path: Path, authority: A
     found = [problem for problem in problems(tmp_path, text) if problem.key == "routes[0].tls.ca_file"]
     assert [problem.severity for problem in found] == ([severity] if severity else [])
     assert all(said in problem.message for problem in found)
+
+
+def test_an_odd_serial_number_of_an_authority_is_nobodys_business(tmp_path: Path, authority: Authority) -> None:
+    """Bundles of distributions have such; a warning would be an error here."""
+    der = x509.load_pem_x509_certificate(authority.file.read_bytes()).public_bytes(serialization.Encoding.DER)
+    version = bytes.fromhex("a003020102")  # the serial number follows it (RFC 5280 section 4.1)
+    at = der.index(version) + len(version)
+    assert der[at] == 2
+    negative = der[: at + 2] + b"\x80" + der[at + 3 :]
+    file = tmp_path / "odd.pem"
+    file.write_text(ssl.DER_cert_to_PEM_cert(negative))
+    assert flaws_of_authorities(str(file), datetime.now(UTC)) == []
