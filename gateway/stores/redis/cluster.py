@@ -183,8 +183,8 @@ class ClusterClient:
         try:
             agreed = await agree([_asking(self._nodes.at(address), address) for address in known], self._place)
         except StoreAway:
-            if known == self._seeds:
-                raise
+            if set(self._seeds) <= set(known):
+                raise  # nobody is left who has not just been asked, and whoever waits has waited for a whole deadline
             agreed = await agree([_asking(self._nodes.at(address), address) for address in self._seeds], self._place)
         self._slots = agreed.said
         self._doubted = self._doubted or not agreed.by_majority

@@ -67,11 +67,13 @@ class Knowing(Client):
         super().__init__(ConnectionPool(), "nowhere", 1.0)
         self.names: Address | None = NEW
         self.asked = asyncio.Event()
+        self.times = 0
         self.may = asyncio.Event()
         self.may.set()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         self.asked.set()
+        self.times += 1
         names = self.names
         await self.may.wait()
         if names is None:
@@ -117,6 +119,16 @@ async def test_what_is_said_of_the_primaries_was_asked_for_after_the_question(se
         one.may.set()
     await earlier
     assert await later == [NEW]
+
+
+async def test_where_nobody_answers_nobody_is_asked_twice(several: Several):
+    """Each question takes a whole deadline, which a request waits for."""
+    client, asked = several
+    for one in asked:
+        one.names = None
+    with pytest.raises(StoreAway, match="nobody knows"):
+        await client.holders()
+    assert [one.times for one in asked] == [1, 1, 1]
 
 
 async def test_a_map_of_a_minority_that_was_used_is_told_of_though_it_is_over(several: Several):
