@@ -28,6 +28,9 @@ from gateway.snapshot import Fixed, Fresh
 ENTERED: Final = ("aiohttp", "redis", "redis.asyncio")
 
 
+_STDERR: Final = 2
+
+
 @click.command("serve")
 @config_option
 def command(config: Path) -> None:
@@ -36,6 +39,7 @@ def command(config: Path) -> None:
     SIGTERM finishes what has begun and ends; SIGHUP, or a change of the file, loads the new configuration; SIGUSR2 starts the program that is
     installed now and hands it the sockets.
     """
+    _hold_standard_files()
     try:
         first = read_first(config, environment())
     except ConfigErrors as errors:
@@ -48,6 +52,14 @@ def command(config: Path) -> None:
     if workers > 1 and SEAT not in environment():
         become_supervisor(_plan(first.fixed, workers), environment())
     _serve(config, first)
+
+
+def _hold_standard_files() -> None:
+    """Whoever starts the program with standard input or another of the three closed would have a pipe or a socket take that number: uvloop ends the
+    process when it closes such a one, and what is started from here would print into it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _serve(config: Path, first: Fresh) -> None:

@@ -108,7 +108,11 @@ def _tell_and_end(config: Path, environ: Mapping[str, str], outward: int) -> NoR
 def _let_go_of_sockets() -> None:
     """Those that this program was started with are its parent's alone: a reader that hangs may outlive it, and must not keep a port or the line to
     whoever waits for the program to serve. Other files may be what is to be read (/dev/fd/3)."""
-    for number in map(int, os.listdir("/proc/self/fd")):
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return  # no /proc in here
+    for number in numbers:
         try:
             if number > _STDERR and stat.S_ISSOCK(os.fstat(number).st_mode):
                 os.close(number)

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,23 @@ def test_a_reload_changes_routes_without_losing_a_request(start_gateway: Start, 
             assert under_way.recv(65536).startswith(b"HTTP/1.1 200 ")
     wait_until(lambda: "config:reload" in gateway.log(), "the audit line")
     assert 'gateway_config_reloads_total{outcome="loaded"} 1.0' in gateway.admin("/metrics")[1]
+
+
+class WithoutInput(Gateway):
+    """Started with standard input closed, as some supervisors do."""
+
+    def argv(self) -> Sequence[str]:
+        return ["sh", "-c", 'exec "$@" <&-', "sh", *super().argv()]
+
+
+def test_without_standard_input_it_reloads_and_ends_all_the_same(echo_upstream: EchoUpstream):
+    gateway = WithoutInput({"routes": public(echo_upstream)})
+    assert gateway.run("db", "upgrade").returncode == 0
+    with gateway:
+        gateway.configure({"pages": {"title": "Renamed"}})
+        gateway.reload()
+        wait_until(lambda: "the new configuration is in use" in gateway.log(), "the reload")
+        assert gateway.stop() == 0
 
 
 def test_a_wrong_configuration_changes_nothing(start_gateway: Start, echo_upstream: EchoUpstream):
