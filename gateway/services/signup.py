@@ -10,7 +10,7 @@ password. Contract: accounts.md sections 1 to 3; A. Sudhodanan, A. Paverd: "Pre-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.core.email import address_key
@@ -131,7 +131,7 @@ class SignUp:
         except Busy:
             return Throttled(BUSY_AGAIN)
         begun = self._pace.begin()
-        attempt = _Attempt(canonical_address(email), canonical_name(name), profile or Profile(), stored, browser)
+        attempt = _Attempt(canonical_address(email), canonical_name(name), _canonical(profile or Profile()), stored, browser)
         await self._enter(snapshot, facts, attempt, language)
         await self._pace.keep(begun)
         return None
@@ -194,6 +194,11 @@ class SignUp:
             if await self._throttle.allow(f"letters/{window:.0f}", address_key(address), limit, window) > 0:
                 return False  # and longer windows count letters that are written only
         return True
+
+
+def _canonical(profile: Profile) -> Profile:
+    """With names as accounts have them. A database that has no room for what was typed would refuse a new account, and nothing for an old one."""
+    return replace(profile, first_name=canonical_name(profile.first_name), last_name=canonical_name(profile.last_name))
 
 
 def _served(snapshot: Snapshot, address: str) -> bool:

@@ -66,6 +66,16 @@ def test_the_same_with_the_stores_of_production(letters: MailServer, postgres_ur
         _sign_up_and_recover(served, letters, "pat@example.com")
 
 
+def test_a_name_that_is_written_long_has_one_answer_there_too(letters: MailServer, postgres_url: str):
+    """Letters with their accents apart are more than PostgreSQL has room for, and 100 characters at most as names are kept."""
+    mail, name = {"url": letters.url, "from": "gateway@example.com"}, "e\u0301" * 60
+    with serve({"mail": mail, "users": {"signup": {"enabled": True}, "database": postgres_url}}) as served:
+        served.gateway.add_user("ann@example.com")
+        replies = [_register(served.client(), email, first_name=name) for email in ("ann@example.com", "kim@example.com")]
+        assert [reply.status for reply in replies] == [202, 202]
+        assert _same(replies)
+
+
 def _sign_up_and_recover(served: Served, letters: MailServer, email: str = "ann@example.com") -> None:
     client = served.client()
     reply = _register(client, email)
