@@ -65,6 +65,15 @@ async def test_a_new_address_counts_once_it_has_answered(either: Site):
     assert await may_log_in(either, NEW)
 
 
+async def test_who_is_sent_a_link_that_nobody_there_asked_for_is_warned_before_the_button(site: Site):
+    """The account is another's, and so is its password: whoever is waiting for a letter of ours must not take this one for it."""
+    async with site.browser() as mallory, site.browser() as victim:
+        await site.login(mallory)
+        await ask(mallory)
+        page = await victim.get(site.postbox.last("email_confirm").link)
+        assert "If you did not ask for this, do not go on" in page.words
+
+
 async def test_a_scanner_that_follows_links_confirms_nothing(site: Site):
     async with site.browser() as ann:
         await site.login(ann)
