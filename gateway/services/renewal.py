@@ -89,19 +89,26 @@ class Renewal:
 
     async def flush(self, now: float | None = None) -> None:
         """Write the uses whose window has closed by `now`; all of them when it is None. Returns when they are written."""
+        self._take(now)
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def run(self, every: float = 1.0) -> None:
+        """Write what is due, forever. Where there is always something to write, what falls due meanwhile joins it."""
+        while True:
+            await asyncio.sleep(every)
+            self._take(self._clock())
+            if self._writing is not None:
+                done, _ = await asyncio.wait([self._writing], timeout=every)
+                for writing in done:
+                    writing.result()
+
+    def _take(self, now: float | None) -> None:
         for member, use in self._uses.items():
             if now is None:
                 use.due = _NOW
             if now is None or use.due <= now:
                 self._write_soon(member, use)
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
-
-    async def run(self, every: float = 1.0) -> None:
-        """Flush, forever."""
-        while True:
-            await asyncio.sleep(every)
-            await self.flush(self._clock())
 
     def _enter(self, member: str, use: _Use) -> None:
         if len(self._uses) >= _MOST_PENDING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -267,3 +268,39 @@ async def test_what_was_noted_before_a_reload_is_written_by_what_holds_now(clock
     assert store.reads == [1], "nothing else has"
     for member in (noted.member, seen.member):
         assert (await store.get(f"gw:s:{member}") or b"")[10:13] == b"new"
+
+
+class BusyStore(Store):
+    """With every batch that is written another session begins to be used, and a second passes: there is always something to write."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        super().__init__(clock)
+        self.time = clock
+        self.keys: list[str] = []
+        self.waiting: list[Callable[[], Awaitable[object]]] = []
+
+    async def swap_many(self, swaps: Sequence[Swap]) -> list[Swapped | Gone | Conflict]:
+        self.keys += [swap.key for swap in swaps]
+        self.time.forward(1)
+        if self.waiting:
+            await self.waiting.pop()()
+        return await super().swap_many(swaps)
+
+
+async def test_windows_close_also_while_there_is_always_something_to_write(clock: SettableClock) -> None:
+    """Otherwise a busy process would leave sessions in use to run out, for all the others."""
+    store = BusyStore(clock)
+    process = Process(store, clock, copies=False)
+    others = [await process.login(number) for number in range(60)]
+    clock.forward(20)
+    [cookie] = await logged_in(process, 1)
+    member = (await process.visit(cookie)).member
+    clock.forward(20)
+    await process.visit(others.pop())
+    store.waiting = [partial(process.visit, other) for other in others]
+    running = asyncio.ensure_future(process.renewal.run(0))
+    for _ in range(2000):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert f"gw:s:{member}" in store.keys[:30]
