@@ -86,7 +86,7 @@ class SignUp:
     def judge(self, snapshot: Snapshot, email: str, name: str, password: str) -> tuple[Fault, ...]:
         """What is wrong with what somebody wants to sign up with."""
         faults: list[Fault] = []
-        address = ""
+        address = known = ""
         if not email.strip():
             faults.append(Fault("email", "missing"))
         else:
@@ -97,12 +97,13 @@ class SignUp:
             except NotValid:
                 faults.append(Fault("email", "not_valid"))
         try:
-            canonical_name(name)
+            known = canonical_name(name)
         except NotValid:
             faults.append(Fault("name", "not_valid"))
         if not password:
             faults.append(Fault("password", "missing"))
-        elif (weakness := snapshot.password.weakness(password, (address, name))) is not None:
+        # Only with words that an account may have: to take apart what somebody sent instead of a name can take many seconds.
+        elif (weakness := snapshot.password.weakness(password, (address, known))) is not None:
             faults.append(Fault("password", weakness.value))
         return tuple(faults)
 

@@ -160,6 +160,7 @@ def test_an_id_or_code_that_is_none(client: Client, user: str):
         ({"email": "ann@elsewhere.example.org"}, ["email"]),
         ({"first_name": " "}, ["first_name"]),
         ({"first_name": "a" * 60, "last_name": "b" * 60}, ["first_name", "last_name"]),
+        ({"first_name": "quixoplasm " * 60, "password": "quixoplasm"}, ["first_name", "last_name"]),  # and not taken apart for the password
         ({"password": ""}, ["password"]),
         ({"password": "short"}, ["password"]),
         ({"password": "Password1!"}, ["password"]),
