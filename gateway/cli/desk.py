@@ -87,6 +87,8 @@ def run(work: Awaitable[T]) -> T:
         fail(REFUSED, "an account of that address exists")
     except NotValid as error:
         fail(REFUSED, str(error))
+    except UnicodeEncodeError:  # bytes that the terminal sent: no database takes them
+        fail(USAGE, "what was given is not UTF-8")
     except OSError as error:
         what = error.strerror or type(error).__name__
         fail(AWAY, f"{error.filename}: {what}" if error.filename else what)

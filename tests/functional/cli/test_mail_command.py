@@ -120,3 +120,9 @@ def test_which_letters_has_to_be_said(desk: Desk, line: tuple[str, ...]) -> None
     refused = desk.type("mail", *line)
     assert (refused.exit_code, "or --all" in refused.stderr) == (2, True)
     assert len(desk.listed()) == 3
+
+
+@pytest.mark.parametrize("line", [("mail", "retry"), ("mail", "delete", "--yes"), ("audit", "--event"), ("users", "list", "--search")])
+def test_bytes_that_are_no_text_are_wrong_usage(desk: Desk, line: tuple[str, ...]) -> None:
+    done = desk.type(*line, os.fsdecode(b"\xff"))
+    assert (done.exit_code, "not UTF-8" in done.stderr) == (2, True)
