@@ -51,6 +51,11 @@ class Person:
         with self._next_page():
             next(button for button in buttons if words is None or button.text == words).click()
 
+    def click(self, selector: str) -> None:
+        """What leads to another page and has no words to find it by."""
+        with self._next_page():
+            self.driver.find_element(By.CSS_SELECTOR, selector).click()
+
     def follow(self, words: str) -> None:
         """The link that reads `words`."""
         with self._next_page():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from selenium.webdriver.common.by import By
-
 from tests.e2e.accessibility.visitor import CHOSEN, Visitor
 from tests.gateways import PASSWORD
 
@@ -52,13 +50,13 @@ def login_stale(visitor: Visitor) -> str:
 def login_after_language(visitor: Visitor) -> str:
     """A choice is kept, whatever the browser asks for."""
     language(visitor)
-    visitor.driver.find_element(By.CSS_SELECTOR, f"button[value={visitor.language}]").click()
+    visitor.click(f"button[value={visitor.language}]")
     return "Log in"
 
 
 def language(visitor: Visitor) -> str:
     visitor.go("/login")
-    visitor.driver.find_element(By.CLASS_NAME, "languages").click()
+    visitor.click(".languages")
     return "Language"
 
 
@@ -393,7 +391,7 @@ def sessions_several(visitor: Visitor) -> str:
 
 def end_session(visitor: Visitor) -> str:
     sessions_several(visitor)
-    visitor.driver.find_element(By.CSS_SELECTOR, "td a.danger").click()
+    visitor.click("td a.danger")
     return "End this session?"
 
 

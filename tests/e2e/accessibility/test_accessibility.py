@@ -47,7 +47,7 @@ def test_nobody_is_shut_out(visitor: Visitor, way: Way, language: str):
 
 def test_the_present_page_is_told_from_others_without_our_colours(visitor: Visitor):
     visitor.begin()
-    visitor.log_in()
+    visitor.log_in(anew=True)
     visitor.go("/account/profile")
     visitor.browser.forced_colours()
     marks = {tab.text: tab.value_of_css_property("border-bottom-color") for tab in visitor.driver.find_elements(By.CSS_SELECTOR, "nav a")}
