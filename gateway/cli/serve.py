@@ -25,7 +25,7 @@ from gateway.server.supervisor.plan import Plan, become_supervisor
 from gateway.snapshot import Fixed, Fresh
 
 #: Of these the server needs a few modules only.
-ENTERED: Final = ("aiohttp", "redis", "redis.asyncio")
+ENTERED: Final = ("aiohttp", "prometheus_client", "redis", "redis.asyncio")
 
 
 _STDERR: Final = 2

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeVar
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import CollectorRegistry
 
 #: Upper bounds of the duration histogram, in seconds; few, because each costs a time series per route.
 BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0)
@@ -212,6 +213,8 @@ class Metrics:
 
     def render(self) -> bytes:
         """Everything, in Prometheus's text format."""
+        from prometheus_client.exposition import generate_latest  # it brings an HTTP server and client, which nobody needs who is not asked
+
         return generate_latest(self.registry)
 
     def _families(self) -> Iterator[Metric]:

@@ -22,6 +22,7 @@ NOT_TO_SERVE = {
     "sqlalchemy.dialects.postgresql": "accounts in PostgreSQL",
     "jinja2": "the first page",
     "aiosmtplib": "the first letter",
+    "prometheus_client.exposition": "the first look at the metrics",
     "jwt": "the first assertion",
     "email_validator": "the first login",
     "bcrypt": "a login with a hash from elsewhere",
