@@ -71,8 +71,10 @@ async def read_again(config: Path, environ: Mapping[str, str], running: str) -> 
             if reader.returncode is None:
                 reader.kill()
                 await reader.wait()
-    except OSError as error:  # asyncio's TimeoutError is one
-        raise CannotRead(f"the configuration could not be read: {type(error).__name__}") from None
+    except TimeoutError:
+        raise CannotRead(f"the configuration could not be read within {LONGEST:.0f} s") from None
+    except OSError as error:
+        raise CannotRead(f"the configuration could not be read: {error.strerror or type(error).__name__}") from None
     status = await reader.wait()
     installed, _, answer = told.partition(b"\n")
     if status == 0 and installed != running.encode("ascii"):
